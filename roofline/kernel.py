@@ -1,0 +1,163 @@
+"""The vectorized roofline: operators x designs -> time, traffic, and which ceiling binds.
+
+A loop over the few operators, vectorized over the designs. Only + - x / sqrt min max touch a design, and operators are
+summed in order, so a design's result does not depend on the batch it is evaluated in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from roofline.memory import Number, Placement, Traffic, operator_traffic
+from roofline.operators import Operator, Operators
+from roofline.precision import native_format
+
+CEILINGS = ("compute", "vector", "sram", "dram", "flash")
+"""Ceilings of the roofline, and of :func:`operator_ceilings`, in order."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the kernel needs of the designs; each rate broadcasts against the others.
+
+    Attributes
+    ----------
+    flop_per_s : array
+        Achievable dense 16-bit rate [FLOP/s] (peak x efficiency).
+    vector_ops_per_s : array
+        Elementwise operations per second [1/s].
+    sram_bytes_per_s, dram_bytes_per_s, flash_bytes_per_s : array
+        Achievable port bandwidths [byte/s]; flash 0 means no such tier.
+    tile_bytes : array
+        SRAM used as tile buffer [byte].
+    formats : tuple of str
+        Number formats computed natively.
+    launch_overhead_s : float
+        Fixed time per launched kernel [s].
+    overlap : {"full", "none"}
+        Whether an operator's time is the largest of its terms or their sum.
+    """
+
+    flop_per_s: Number
+    vector_ops_per_s: Number
+    sram_bytes_per_s: Number
+    dram_bytes_per_s: Number
+    flash_bytes_per_s: Number
+    tile_bytes: Number
+    formats: tuple[str, ...] = ("tf32", "bf16", "fp16", "fp8", "int8")
+    launch_overhead_s: float = 0.0
+    overlap: Literal["full", "none"] = "full"
+    flash_divisor: Number = field(init=False)
+
+    def __post_init__(self) -> None:
+        # No tier is a very slow one: nothing is divided by zero, and more flash is never slower.
+        object.__setattr__(self, "flash_divisor", np.maximum(self.flash_bytes_per_s, 1.0))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass on the designs: seconds, bytes across each port, and bytes written to flash [byte]."""
+
+    seconds: Number
+    sram_bytes: Number
+    dram_bytes: Number
+    flash_bytes: Number
+    flash_write_bytes: Number
+
+
+def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
+    """Return time and traffic of one pass.
+
+    Parameters
+    ----------
+    operators : Operators
+    machine : Machine
+    place : Placement
+
+    Returns
+    -------
+    Pass
+        ``seconds = sum(count x max(ceilings)) + kernels x launch overhead`` with full overlap, a sum of the ceilings'
+        times without.
+
+    References
+    ----------
+    Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009, applied per operator and per memory port.
+    """
+    seconds: Number = operators.kernels * machine.launch_overhead_s
+    sram: Number = 0.0
+    dram: Number = 0.0
+    flash: Number = 0.0
+    write: Number = 0.0
+    for row in operators:
+        traffic = operator_traffic(row, place, machine.tile_bytes)
+        seconds = seconds + row.count * _operator_s(row, machine, traffic)
+        sram = sram + row.count * traffic.sram
+        dram = dram + row.count * traffic.dram
+        flash = flash + row.count * traffic.flash
+        write = write + row.count * traffic.flash_write
+    return Pass(seconds, sram, dram, flash, write)
+
+
+def operator_ceilings(row: Operator, machine: Machine, place: Placement) -> tuple[Number, ...]:
+    """Return the time [s] each of :data:`CEILINGS` alone would need for one instance of an operator."""
+    return _ceilings(row, machine, operator_traffic(row, place, machine.tile_bytes))
+
+
+def bound_by(row: Operator, machine: Machine, place: Placement) -> str:
+    """Return the ceiling that binds an operator on one design: the slowest of :data:`CEILINGS`."""
+    times = [float(np.asarray(t).reshape(-1)[0]) for t in operator_ceilings(row, machine, place)]
+    return CEILINGS[times.index(max(times))]
+
+
+def _ceilings(row: Operator, machine: Machine, traffic: Traffic) -> tuple[Number, ...]:
+    rate = native_format(row.compute_format, machine.formats).rate_relative
+    return (
+        row.flop / (machine.flop_per_s * rate) if row.flop else 0.0,
+        row.vector_ops / machine.vector_ops_per_s if row.vector_ops else 0.0,
+        traffic.sram / machine.sram_bytes_per_s,
+        traffic.dram / machine.dram_bytes_per_s,
+        0.0 if _is_nothing(traffic.flash) else traffic.flash / machine.flash_divisor,
+    )
+
+
+def _operator_s(row: Operator, machine: Machine, traffic: Traffic) -> Number:
+    compute, vector, sram, dram, flash = _ceilings(row, machine, traffic)
+    if machine.overlap == "none":
+        return ((compute + vector) + (sram + flash)) + dram
+    # Terms that depend on few axes are combined first, so that only one step covers the whole grid block.
+    return _largest((_largest((compute, vector)), dram, _largest((sram, flash))))
+
+
+def _is_nothing(term: Number) -> bool:
+    return isinstance(term, float) and term == 0.0
+
+
+def _largest(terms: Iterable[Number]) -> Number:
+    result: Number | None = None
+    for term in terms:
+        if _is_nothing(term):
+            continue
+        result = term if result is None else np.maximum(result, term)
+    return 0.0 if result is None else result
+
+
+def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, vector: float) -> float:
+    """Return the pass's arithmetic in dense 16-bit FLOP of equal energy.
+
+    Parameters
+    ----------
+    operators : Operators
+    formats : tuple of str
+        Native formats of the chip.
+    vector : float
+        Energy of an elementwise operation relative to a dense 16-bit FLOP [1].
+    """
+    return sum(
+        row.count * (row.flop * native_format(row.compute_format, formats).energy_relative + row.vector_ops * vector)
+        for row in operators
+    )

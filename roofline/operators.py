@@ -1,0 +1,93 @@
+"""Operators: a workload as a table, one row per distinct operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One distinct operator of a pass; every quantity is of ONE of its `count` instances.
+
+    Attributes
+    ----------
+    name : str
+    count : int
+        Instances in a pass.
+    kernels : int
+        Kernels one instance launches (a fused group launches one).
+    flop : float
+        Matrix work, 2 x multiply-accumulate.
+    compute_format : str
+        Number format the matrix work needs.
+    vector_ops : float
+        Elementwise work, dequantisation included.
+    weight_bytes : float
+        Compulsory weight reads, independent of the batch for a dense matrix.
+    weight_class : str
+        Placement class of the weights: ``dense`` or ``embedding``.
+    act_read_bytes, act_write_bytes : float
+    kv_read_bytes, kv_write_bytes : float
+        Compulsory KV-cache traffic.
+    tile_traffic : float
+        2·M·N·K·sqrt(w_A·w_B·w_acc) [byte^1.5]: divided by sqrt(tile buffer) it bounds a GEMM's traffic (0: no GEMM).
+    kv_tile_bytes, kv_window_bytes : float
+        Tile buffer [byte] at which causal attention reads K and V once, s·g·d·(w_q + w_acc), and the same for its
+        window (0: K and V are read once whatever the buffer).
+    """
+
+    name: str
+    count: int = 1
+    kernels: int = 1
+    flop: float = 0.0
+    compute_format: str = "fp16"
+    vector_ops: float = 0.0
+    weight_bytes: float = 0.0
+    weight_class: str = "dense"
+    act_read_bytes: float = 0.0
+    act_write_bytes: float = 0.0
+    kv_read_bytes: float = 0.0
+    kv_write_bytes: float = 0.0
+    tile_traffic: float = 0.0
+    kv_tile_bytes: float = 0.0
+    kv_window_bytes: float = 0.0
+
+    @property
+    def compulsory_bytes(self) -> float:
+        """Bytes one instance must move at least once."""
+        activations = self.act_read_bytes + self.act_write_bytes
+        return self.weight_bytes + activations + self.kv_read_bytes + self.kv_write_bytes
+
+
+@dataclass(frozen=True)
+class Operators:
+    """The operators of one forward pass, in order."""
+
+    rows: tuple[Operator, ...]
+
+    def __iter__(self) -> Iterator[Operator]:
+        return iter(self.rows)
+
+    def total(self, quantity: str) -> float:
+        """Return the sum of a quantity over all instances, e.g. ``total("flop")``."""
+        return float(sum(row.count * getattr(row, quantity) for row in self.rows))
+
+    @property
+    def kernels(self) -> int:
+        """Kernels launched by the pass."""
+        return sum(row.count * row.kernels for row in self.rows)
+
+    @property
+    def live_activation_bytes(self) -> float:
+        """Largest pair of activations alive at once: what one instance reads and writes."""
+        return max(row.act_read_bytes + row.act_write_bytes for row in self.rows)
+
+
+def merged(rows: Iterable[Operator]) -> Operators:
+    """Return the operators with rows that differ in count only merged into one."""
+    seen: dict[Operator, int] = {}
+    for row in rows:
+        key = replace(row, count=0)
+        seen[key] = seen.get(key, 0) + row.count
+    return Operators(tuple(replace(key, count=count) for key, count in seen.items()))
