@@ -1,0 +1,72 @@
+"""Carbon: embodied in the hardware, and of its operation [kg]."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Number = float | Array
+
+
+def wafer_kg(
+    *,
+    wafer_diameter_mm: float,
+    fab_kg_per_j: float,
+    fab_j_per_mm2: float,
+    fab_gas_kg_per_mm2: float,
+    fab_material_kg_per_mm2: float,
+) -> float:
+    """Embodied carbon of one processed wafer [kg]: area x (fab energy x grid + gases + materials).
+
+    Dies share the whole wafer, so edge loss and yield enter once, through the wafers a package consumes.
+
+    References
+    ----------
+    Gupta et al., ACT, ISCA 2022, Eq. 4-5.
+    """
+    area_mm2 = math.pi * (wafer_diameter_mm / 2) ** 2
+    return area_mm2 * (fab_kg_per_j * fab_j_per_mm2 + fab_gas_kg_per_mm2 + fab_material_kg_per_mm2)
+
+
+def embodied_kg(
+    wafers: Number,
+    dram_bytes: Number,
+    flash_bytes: Number,
+    peak_w: Number,
+    *,
+    wafer_kg: float,
+    dram_kg_per_byte: float,
+    flash_kg_per_byte: float,
+    board_kg_per_w: float,
+    fixed_kg: Number,
+) -> Number:
+    """Embodied carbon of one chip with its share of the server [kg].
+
+    Parameters
+    ----------
+    wafers : array
+        Wafers one good package consumes [1].
+    dram_bytes, flash_bytes : array
+        Memory bought [byte].
+    peak_w : array
+        Peak power, which sizes board, cooling and power delivery [W].
+    fixed_kg : array
+        Package, drive and host share [kg].
+    """
+    memory = dram_bytes * dram_kg_per_byte + flash_bytes * flash_kg_per_byte
+    return ((wafers * wafer_kg + peak_w * board_kg_per_w) + memory) + fixed_kg
+
+
+def kg_per_token(
+    embodied_kg: Number,
+    owned_s_per_token: Number,
+    facility_j_per_token: Number,
+    *,
+    lifetime_s: float,
+    grid_kg_per_j: float,
+) -> Number:
+    """Carbon of a token [kg]: embodied over the lifetime's tokens, and its energy on the grid."""
+    return embodied_kg * (owned_s_per_token * (1.0 / lifetime_s)) + facility_j_per_token * grid_kg_per_j

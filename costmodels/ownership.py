@@ -1,0 +1,70 @@
+"""Total cost of ownership [USD]."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Number = float | Array
+
+SECONDS_PER_YEAR = 365.25 * 24 * 3600.0
+
+
+def capital_recovery_per_year(rate_per_year: float, years: float) -> float:
+    """Yearly payment per dollar of capital [1/year]: r(1 + r)^n / ((1 + r)^n - 1), or 1/n at r = 0.
+
+    References
+    ----------
+    Barroso, Hoelzle, Ranganathan: The Datacenter as a Computer, 3rd ed. 2018, ch. 6.
+    """
+    if rate_per_year == 0:
+        return 1.0 / years
+    growth = math.pow(1.0 + rate_per_year, years)
+    return rate_per_year * growth / (growth - 1.0)
+
+
+def capital_usd_per_s(
+    price_usd: Number,
+    provisioned_w: Number,
+    *,
+    host_cost_share: float,
+    opex_share_per_year: float,
+    facility_usd_per_w: float,
+    host_energy_relative: float,
+    discount_rate_per_year: float,
+    lifetime_years: float,
+    facility_years: float,
+) -> Number:
+    """Capital and upkeep per second of ownership, energy apart [USD/s].
+
+    Parameters
+    ----------
+    price_usd : array
+        Price of the chip with its memory [USD].
+    provisioned_w : array
+        Power the facility provides for the chip [W]; its host's comes on top.
+    host_cost_share : float
+        Host, network and rack as a share of the price [1].
+    opex_share_per_year : float
+        Upkeep per year as a share of server capital [1/year].
+    facility_usd_per_w : float
+        Datacenter capital [USD/W]; not multiplied by PUE.
+
+    Notes
+    -----
+    ``[(CRF(r, n_server) + opex)·price·(1 + host) + CRF(r, n_facility)·capex·P·m_host] / year``.
+    """
+    server = capital_recovery_per_year(discount_rate_per_year, lifetime_years) + opex_share_per_year
+    facility = capital_recovery_per_year(discount_rate_per_year, facility_years) * facility_usd_per_w
+    per_year = price_usd * (server * (1.0 + host_cost_share)) + provisioned_w * (facility * host_energy_relative)
+    return per_year * (1.0 / SECONDS_PER_YEAR)
+
+
+def usd_per_token(
+    capital_usd_per_s: Number, owned_s_per_token: Number, facility_j_per_token: Number, electricity_usd_per_j: float
+) -> Number:
+    """Cost of a token [USD]: capital over the seconds owned per token, and its energy."""
+    return capital_usd_per_s * owned_s_per_token + facility_j_per_token * electricity_usd_per_j
