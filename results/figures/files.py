@@ -1,0 +1,47 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from results.store import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def save(fig: Figure, path_without_suffix: Path, *, staging: Path | None = None) -> list[Path]:
+    """Write a figure as PNG and as SVG, each whole or not at all.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    path_without_suffix : Path
+        Where to, such as ``runs/x/figures/scatter_matrix``.
+    staging : Path, optional
+        Directory of unfinished files, on the same file system; that of the figure by default.
+
+    Returns
+    -------
+    list of Path
+        The PNG (150 dots per inch) and the SVG, whose text stays text. The same figure gives the same bytes.
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    import matplotlib as mpl
+
+    written = []
+    for suffix, about in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        buffer = io.BytesIO()
+        with mpl.rc_context({"svg.hashsalt": "dse", "svg.fonttype": "none"}):
+            fig.savefig(buffer, format=suffix, dpi=150, metadata=about)
+        path = path_without_suffix.with_name(f"{path_without_suffix.name}.{suffix}")
+        write_file(path, buffer.getvalue(), staging=staging)
+        written.append(path)
+    return written

@@ -1,0 +1,147 @@
+"""What the pictures share: colours, scales, numbers on axes, the headline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from results.labels import display
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.figure import Figure
+
+Direction = Literal["max", "min"]
+
+CLOUD = "0.80"
+FRONT = "#0072B2"  # blue and vermilion of Okabe & Ito, which all common forms of colour vision tell apart
+KNEE = "#D55E00"
+DARK = "0.15"
+MUTED = "0.35"
+STYLE: Any = {  # the type of settings differs between releases of matplotlib
+    "font.size": 9.0,
+    "axes.linewidth": 0.6,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 9.0,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Extent of a column in shown units, and whether it is best seen in logarithms."""
+
+    low: float
+    high: float
+    log: bool
+
+    def position(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Place of values between low (0) and high (1); the middle where there is only one."""
+        low, high = self.low, self.high
+        if not high > low:
+            return np.full(np.shape(values), 0.5)
+        if self.log:
+            return np.asarray(np.log(values / low) / math.log(high / low), dtype=np.float64)
+        return np.asarray((values - low) / (high - low), dtype=np.float64)
+
+    def value(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Inverse of `position`; around a single value, a stretch of axis as `padded` gives it."""
+        low, high = (self.low, self.high) if self.high > self.low else self.padded()
+        if self.log:
+            return np.asarray(low * (high / low) ** position, dtype=np.float64)
+        return np.asarray(low + (high - low) * position, dtype=np.float64)
+
+    def padded(self, share: float = 0.05) -> tuple[float, float]:
+        """Limits of an axis that leave room for markers at both ends."""
+        if self.log:
+            room = (self.high / self.low) ** share
+            return self.low / room, self.high * room
+        room = share * (self.high - self.low) or 0.05 * abs(self.high) or 1.0
+        return self.low - room, self.high + room
+
+
+def scale_of(samples: Iterable[NDArray[np.float64]]) -> Scale:
+    """Scale that spans the finite values of all samples; from 0 to 1 where there are none."""
+    values = np.concatenate([s[np.isfinite(s)] for s in samples])
+    if not len(values):
+        return Scale(0.0, 1.0, log=False)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        high = low  # one value, but for rounding
+    return Scale(low, high, log=low > 0 and high > 10 * low)
+
+
+def shown_values(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Numbers of a column in the unit that people are shown."""
+    return np.asarray(display(name, frame[name].to_numpy(dtype=np.float64))[0], dtype=np.float64)
+
+
+def number_text(value: float) -> str:
+    """A number as short as an axis needs it."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e6:
+        digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{digits}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    power = math.floor(math.log10(abs(value)))
+    factor = f"{value / 10**power:.2g}"
+    return f"$10^{{{power}}}$" if factor == "1" else f"${factor}\\times10^{{{power}}}$"
+
+
+def design_name(front: pd.DataFrame, row: int) -> str:
+    """What to call the design in a row: its point in the space if the frame has it."""
+    return f"design {int(front['point'].iloc[row]):,}" if "point" in front.columns else f"row {row:,}"
+
+
+def colour_norm(values: NDArray[np.float64]) -> Normalize:
+    """Colour scale of the values, logarithmic like their axis."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    scale = scale_of([values])
+    high = scale.high if scale.high > scale.low else scale.low + (abs(scale.low) or 1.0) * 1e-6
+    return LogNorm(scale.low, high) if scale.log else Normalize(scale.low, high)
+
+
+def colour_map() -> Colormap:
+    """Viridis, whose lightness rises throughout, without its lightest end, which a white page swallows."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["viridis"](np.linspace(0.0, 0.92, 256)), name="viridis_dark")
+
+
+def set_ticks(axis: Any, scale: Scale) -> None:
+    """Few ticks with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    if scale.log:
+        decades = math.log10(scale.high / scale.low)
+        subs = (1.0, 3.0) if decades < 2.2 else (1.0,)
+        axis.set_major_locator(LogLocator(base=10.0, subs=subs, numticks=6))
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+
+
+def headline(fig: Figure, title: str, below: str) -> None:
+    """Title and one smaller line at the top left, with the rest of the figure kept clear of them."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    height = fig.get_figheight()
+    fig.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - 0.72 / height)))
+    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=DARK)
+    fig.text(0.012, 1 - 0.42 / height, below, ha="left", va="top", fontsize=9, color=MUTED)

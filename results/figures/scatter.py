@@ -1,0 +1,233 @@
+"""Scatter matrix: every pair of objectives, the front before the designs it dominates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from results.figures.look import (
+    CLOUD,
+    DARK,
+    FRONT,
+    KNEE,
+    MUTED,
+    STYLE,
+    Direction,
+    Scale,
+    colour_map,
+    colour_norm,
+    design_name,
+    headline,
+    scale_of,
+    set_ticks,
+    shown_values,
+)
+from results.labels import axis_label
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def scatter_matrix(
+    front: pd.DataFrame,
+    cloud: pd.DataFrame,
+    objectives: Mapping[str, Direction],
+    *,
+    knee: int | None,
+    title: str,
+    counts: str,
+    colour: str | None = None,
+) -> Figure:
+    """Every pair of objectives: the front before the designs it dominates.
+
+    Parameters
+    ----------
+    front : pandas.DataFrame
+        Designs of the front, in stored units, with at least the objectives and `colour`. May be empty.
+    cloud : pandas.DataFrame
+        Dominated designs, or a sample of them. May be empty. The picture spans the front and the middle 98 % of them.
+    objectives : mapping of str to {"max", "min"}
+        Columns to draw, each with the direction that is better.
+    knee : int, optional
+        Position in `front` of the design to mark with a star.
+    title : str
+        Headline.
+    counts : str
+        What is shown of what, such as ``"312 designs on the front; showing 20,000 of 914,220 dominated ones"``.
+    colour : str, optional
+        Column that colours the front, normally a design variable; one colour by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Scatter plots below the diagonal, histograms of the front on it.
+
+    Raises
+    ------
+    KeyError
+        If a column is not in the frames, or has no definition.
+    ValueError
+        If there are no objectives.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    if not objectives:
+        raise ValueError("a scatter matrix needs at least one objective")
+    names = list(objectives)
+    m = len(names)
+    behind = {name: shown_values(cloud, name) for name in names}
+    fore = {name: shown_values(front, name) for name in names}
+    scales = {name: scale_of([fore[name], _middle(behind[name])]) for name in names}
+    tint = shown_values(front, colour) if colour is not None else None
+    if tint is not None and len(np.unique(tint)) < 2:
+        tint = None  # one value colours nothing
+    with mpl.rc_context(STYLE):
+        side = {1: 5.0, 2: 3.3, 3: 2.8}.get(m, 2.45)
+        fig = Figure(figsize=(side * m + 0.6 + (2.6 if m == 1 else 0.0), side * m * 0.86 + 1.0))
+        grid = fig.add_gridspec(m, m + 1 if m == 1 else m, width_ratios=[2, 1] if m == 1 else None)
+        left: list[Axes] = []
+        for row, y in enumerate(names):
+            for column, x in enumerate(names[: row + 1]):
+                ax = fig.add_subplot(grid[row, column])
+                if row == column:
+                    _histogram(ax, fore[x], scales[x], knee if m == 1 else None)
+                else:
+                    _scatter(ax, (behind[x], behind[y]), (fore[x], fore[y]), tint, knee)
+                    _limit(ax.yaxis, scales[y])
+                _limit(ax.xaxis, scales[x])
+                _name_sides(ax, x, y, objectives, bottom=row == m - 1, left=column == 0)
+                if column == 0 and row > 0:
+                    left.append(ax)
+        fig.align_xlabels()
+        fig.align_ylabels(left)
+        key = fig.add_subplot(grid[0, 1:])
+        _key(key, front, colour, tint, cloud=len(cloud) > 0 and m > 1, knee=knee, cells=max(1, m - 1))
+        headline(fig, title, counts)
+    return fig
+
+
+def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The middle 98 % of the finite values, so that a few wild designs do not squeeze the front into a corner."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 100:
+        return finite
+    low, high = np.quantile(finite, [0.01, 0.99])
+    inner: NDArray[np.float64] = finite[(finite >= low) & (finite <= high)]
+    return inner
+
+
+def _limit(axis: Any, scale: Scale) -> None:
+    which = axis.axis_name
+    axis.axes.set(**{f"{which}scale": "log" if scale.log else "linear", f"{which}lim": scale.padded()})
+    set_ticks(axis, scale)
+
+
+def _scatter(
+    ax: Axes,
+    cloud: tuple[NDArray[np.float64], NDArray[np.float64]],
+    front: tuple[NDArray[np.float64], NDArray[np.float64]],
+    tint: NDArray[np.float64] | None,
+    knee: int | None,
+) -> None:
+    ax.scatter(*cloud, s=2.5, color=CLOUD, linewidths=0, rasterized=True, zorder=1)
+    size = float(np.clip(5000 / max(1, len(front[0])), 5, 34))
+    edge = 0.35 if size > 8 else 0.15
+    look: dict[str, Any] = {"c": FRONT} if tint is None else {"c": tint, "cmap": colour_map()}
+    if tint is not None:
+        look["norm"] = colour_norm(tint)
+    ax.scatter(*front, s=size, edgecolors=DARK, linewidths=edge, zorder=2, rasterized=len(front[0]) > 1000, **look)
+    if knee is not None and len(front[0]):
+        _star(ax, front[0][knee : knee + 1], front[1][knee : knee + 1])
+
+
+def _star(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    ax.scatter(x, y, s=190, marker="*", color=KNEE, edgecolors="white", linewidths=1.0, zorder=3, clip_on=False)
+
+
+def _histogram(ax: Axes, values: NDArray[np.float64], scale: Scale, knee: int | None) -> None:
+    """Where the designs of the front lie along one objective."""
+    if knee is not None and len(values):
+        _star(ax, values[knee : knee + 1], np.zeros(1))
+    values = values[np.isfinite(values)]
+    most = 0
+    if len(values):
+        places = scale.position(values)
+        low, span = float(places.min()), float(np.ptp(places))
+        bins = max(1, min(int(np.clip(2 * math.sqrt(len(values)), 4, 30)), round(40 * span)))  # no bar is a hair
+        width = max(span / bins, 1 / 40)
+        low -= (width * bins - span) / 2
+        counts = np.histogram(places, bins, (low, low + width * bins))[0]
+        most = int(counts.max())
+        edges = scale.value(low + width * np.arange(bins + 1.0))
+        ax.stairs(counts, edges, fill=True, color="0.60", edgecolor=MUTED, linewidth=0.5)
+    ax.set_ylim(0, max(1, most) * 1.08)
+    ax.set_yticks([most] if most else [], [f"{most:,}"] if most else [])
+    ax.yaxis.tick_right()
+    ax.tick_params(axis="y", colors=MUTED, labelsize=7.5, pad=1)
+    ax.spines["left"].set_visible(False)
+    ax.spines["right"].set_visible(True)
+    ax.yaxis.set_label_position("right")
+    ax.set_ylabel("front designs", fontsize=7.5, color=MUTED, labelpad=2)
+
+
+def _direction(name: str, better: Direction) -> str:
+    return f"{axis_label(name)}\n{'better →' if better == 'max' else '← better'}"
+
+
+def _name_sides(ax: Axes, x: str, y: str, objectives: Mapping[str, Direction], *, bottom: bool, left: bool) -> None:
+    """Label the outer sides of the triangle only; turned labels read upwards, so their arrows point the right way."""
+    if bottom:
+        ax.set_xlabel(_direction(x, objectives[x]))
+    else:
+        ax.tick_params(labelbottom=False)
+    if x == y:
+        return
+    if left:
+        ax.set_ylabel(_direction(y, objectives[y]))
+    else:
+        ax.tick_params(labelleft=False)
+
+
+def _key(
+    ax: Axes,
+    front: pd.DataFrame,
+    colour: str | None,
+    tint: NDArray[np.float64] | None,
+    *,
+    cloud: bool,
+    knee: int | None,
+    cells: int,
+) -> None:
+    """Legend and colour bar, in the empty half of the matrix, `cells` wide."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.lines import Line2D
+
+    ax.set_axis_off()
+    look: dict[str, Any] = {"linestyle": "none", "markeredgecolor": DARK}
+    face = FRONT if tint is None else colour_map()(0.45)
+    handles = [Line2D([], [], marker="o", markersize=6, markerfacecolor=face, label="front", **look)]
+    if not len(front):
+        handles = [Line2D([], [], linestyle="none", label="no design is feasible")]
+    if cloud:
+        look["markeredgecolor"] = CLOUD
+        handles.append(Line2D([], [], marker="o", markersize=4, color=CLOUD, label="dominated designs", **look))
+    if knee is not None and len(front):
+        look["markeredgecolor"] = "white"
+        label = f"knee: {design_name(front, knee)}"
+        handles.append(Line2D([], [], marker="*", markersize=15, color=KNEE, label=label, **look))
+    ax.legend(handles=handles, loc="upper right", frameon=False, borderaxespad=0.0, alignment="right")
+    if colour is None or tint is None:
+        return
+    width = min(0.95, 1.3 / cells)
+    bar_ax = ax.inset_axes((1.0 - width, 0.24, width, 0.08))
+    bar = ax.figure.colorbar(ScalarMappable(colour_norm(tint), colour_map()), cax=bar_ax, orientation="horizontal")
+    bar.set_label(axis_label(colour))
+    bar.outline.set_linewidth(0.5)
+    set_ticks(bar.ax.xaxis, scale_of([tint]))

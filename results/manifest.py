@@ -1,0 +1,64 @@
+"""A run's manifest: what made it, its counts and the digests of its files, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results.store import RunPaths, write_file
+
+
+def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a run's manifest, whole or not at all.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Directory of the run.
+    manifest : mapping
+        What JSON can hold; keys are written sorted. NaN and infinities are refused: JSON has none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If JSON cannot hold the manifest.
+    OSError
+        If the system refuses; the manifest is then what it was.
+    """
+    paths = RunPaths(run_dir)
+    text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_file(paths.manifest, f"{text}\n".encode(), staging=paths.staging)
+
+
+def read_manifest(run_dir: Path) -> dict[str, Any]:
+    """Read a run's manifest.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Directory of the run.
+
+    Returns
+    -------
+    dict
+        Its contents.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none: `run_dir` is no run, or one that was cut off before its first file.
+    ValueError
+        If the file is damaged.
+    """
+    path = RunPaths(run_dir).manifest
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is damaged: not JSON ({error}); delete the run's directory and run it again"
+        ) from error
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{path} is damaged: expected an object, got {type(manifest).__name__}")
+    return manifest
