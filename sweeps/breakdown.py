@@ -1,0 +1,99 @@
+"""One design taken apart: each operator's ceilings and bytes, and what its time and dynamic energy consist of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from roofline.kernel import CEILINGS, bound_by, operator_ceilings
+from roofline.memory import operator_traffic
+from sweeps.factors import machine_of, placement_of
+from sweeps.scenario import Scenario
+from sweeps.space import Columns
+
+
+@dataclass(frozen=True)
+class OperatorShare:
+    """One operator of a phase on one design.
+
+    Attributes
+    ----------
+    workload : int
+    phase : str
+        ``prefill`` or ``decode``.
+    name : str
+    count : int
+    seconds : float
+        Of all instances, launch overhead apart [s].
+    ceilings_s : dict
+        Time each ceiling alone would need, all instances [s].
+    bound_by : str
+        The slowest of the ceilings.
+    flop, sram_bytes, dram_bytes, flash_bytes : float
+        Of all instances.
+    """
+
+    workload: int
+    phase: str
+    name: str
+    count: int
+    seconds: float
+    ceilings_s: dict[str, float]
+    bound_by: str
+    flop: float
+    sram_bytes: float
+    dram_bytes: float
+    flash_bytes: float
+
+    @property
+    def intensity_flop_per_byte(self) -> float:
+        """Operational intensity at the DRAM port [FLOP/byte]."""
+        return self.flop / self.dram_bytes if self.dram_bytes else float("inf")
+
+
+def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
+    """Return the operators of every workload and phase on one design.
+
+    Parameters
+    ----------
+    design : dict
+        The five design columns, each with one element.
+    scenario : Scenario
+
+    Returns
+    -------
+    tuple of OperatorShare
+        Their seconds, summed in order after the phase's launch overhead, are the factors ``prefill_s``, ``decode_s`` of
+        :func:`sweeps.factors.factors` bit for bit.
+    """
+    machine = machine_of(design, scenario)
+    shares = []
+    for i, workload in enumerate(scenario.workloads):
+        place = placement_of(design, scenario, workload, machine)
+        for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
+            for row in operators:
+                times = [_one(t) for t in operator_ceilings(row, machine, place)]
+                compute, vector, sram, dram, flash = times
+                one = ((compute + vector) + (sram + flash)) + dram if machine.overlap == "none" else max(times)
+                traffic = operator_traffic(row, place, machine.tile_bytes)
+                shares.append(
+                    OperatorShare(
+                        workload=i,
+                        phase=phase,
+                        name=row.name,
+                        count=row.count,
+                        seconds=row.count * one,
+                        ceilings_s={name: row.count * t for name, t in zip(CEILINGS, times, strict=True)},
+                        bound_by=bound_by(row, machine, place),
+                        flop=row.count * row.flop,
+                        sram_bytes=row.count * _one(traffic.sram),
+                        dram_bytes=row.count * _one(traffic.dram),
+                        flash_bytes=row.count * _one(traffic.flash),
+                    )
+                )
+    return tuple(shares)
+
+
+def _one(value: object) -> float:
+    return float(np.asarray(value).reshape(-1)[0])

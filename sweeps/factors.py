@@ -1,0 +1,186 @@
+"""Factors: what every metric is a product or sum of. Non-negative, each monotone along each design axis.
+
+``evaluate = metrics(factors(designs, scenario))``: bounds, breakdowns and validation start from the same factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodels import area, energy, wafer
+from roofline.kernel import Machine, pass_time
+from roofline.memory import Number, Placement, flash_bytes_per_s, placement
+from sweeps.scenario import Scenario, Workload
+from sweeps.space import Columns
+
+Array = NDArray[np.float64]
+
+RISING, FALLING, FLAT = 1, -1, 0
+Directions = tuple[int | None, int | None, int | None, int | None, int | None]
+"""Along each axis; None: no direction, so whoever bounds the factor branches on that axis."""
+
+# Direction of each factor along (dram_bytes_per_s, compute_flop_per_s, sram_bytes, dram_bytes, flash_bytes).
+DIRECTIONS: Mapping[str, Directions] = {
+    "prefill_s": (FALLING, FALLING, FALLING, FALLING, FALLING),
+    "decode_s": (FALLING, FALLING, FALLING, FALLING, FALLING),
+    "prefill_sram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
+    "prefill_dram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
+    "prefill_flash_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
+    "decode_sram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
+    "decode_dram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
+    "decode_flash_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
+    "prefill_flash_write_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
+    "decode_flash_write_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
+    "missing_bytes": (FLAT, FLAT, FALLING, FALLING, FALLING),
+    "sram_j_per_byte": (FLAT, FLAT, RISING, FLAT, FLAT),
+    "silicon_mm2": (RISING, RISING, RISING, FLAT, FLAT),
+    "wafers": (RISING, RISING, RISING, FLAT, FLAT),
+    "dies": (RISING, RISING, RISING, FLAT, FLAT),
+    "shoreline_mm": (RISING, RISING, RISING, FLAT, FLAT),
+    "dram_units": (RISING, FLAT, FLAT, FLAT, FLAT),
+    "dram_bought_bytes": (RISING, FLAT, FLAT, RISING, FLAT),
+    "sram_bytes_per_s": (FLAT, FLAT, RISING, FLAT, FLAT),
+    "flash_bytes_per_s": (FLAT, FLAT, FLAT, FLAT, RISING),
+}
+"""Factors of a workload carry its number as a suffix, ``decode_s.0``. With ``flash_path: direct`` see DIRECT_FLASH."""
+
+DIRECT_FLASH: Mapping[str, Directions] = {
+    f"{phase}_{port}": along
+    for phase in ("prefill", "decode")
+    for port, along in {
+        "dram_bytes": (RISING, FLAT, None, RISING, FALLING),
+        "flash_bytes": (FALLING, FLAT, FALLING, FALLING, RISING),
+        "flash_write_bytes": (FALLING, FLAT, None, FALLING, RISING),
+    }.items()
+}
+"""Where flash has a port of its own, operators divide their bytes between the two ports."""
+
+
+def directions(scenario: Scenario) -> dict[str, Directions]:
+    """Return the direction of every factor of a scenario along the five axes."""
+    return {**DIRECTIONS, **(DIRECT_FLASH if scenario.modelling.flash_path == "direct" else {})}
+
+
+def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
+    """Return the factors of all metrics.
+
+    Parameters
+    ----------
+    designs : dict
+        The five design columns, broadcastable to one common shape: (n,) for a list, one dimension per axis for a block.
+    scenario : Scenario
+
+    Returns
+    -------
+    dict
+        Factors of :data:`DIRECTIONS`, and the design columns; each has only the dimensions it depends on.
+    """
+    machine = machine_of(designs, scenario)
+    result: dict[str, Number] = dict(designs)
+    for i, workload in enumerate(scenario.workloads):
+        place = placement_of(designs, scenario, workload, machine)
+        result[f"missing_bytes.{i}"] = place.missing_bytes
+        for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
+            step = pass_time(operators, machine, place)
+            result[f"{phase}_s.{i}"] = step.seconds
+            result[f"{phase}_sram_bytes.{i}"] = step.sram_bytes
+            result[f"{phase}_dram_bytes.{i}"] = step.dram_bytes
+            result[f"{phase}_flash_bytes.{i}"] = step.flash_bytes
+            result[f"{phase}_flash_write_bytes.{i}"] = step.flash_write_bytes
+    result.update(_silicon(designs, scenario))
+    result["sram_bytes_per_s"] = machine.sram_bytes_per_s
+    result["flash_bytes_per_s"] = machine.flash_bytes_per_s
+    return result
+
+
+def machine_of(designs: Columns, scenario: Scenario) -> Machine:
+    """Return what the kernel needs of the designs."""
+    k, how = scenario.constants, scenario.modelling
+    compute, sram = designs["compute_flop_per_s"], designs["sram_bytes"]
+    return Machine(
+        flop_per_s=compute * how.compute_efficiency,
+        vector_ops_per_s=compute * k["vector_rate_relative"],
+        sram_bytes_per_s=sram * k["sram_bytes_per_s_per_byte"],
+        dram_bytes_per_s=designs["dram_bytes_per_s"] * how.memory_efficiency,
+        flash_bytes_per_s=flash_bytes_per_s(
+            designs["flash_bytes"], per_byte=k["flash_bytes_per_s_per_byte"], maximum=k["flash_bytes_per_s_max"]
+        ),
+        tile_bytes=sram * k["sram_tile_fraction"],
+        formats=scenario.formats,
+        launch_overhead_s=how.launch_overhead_s,
+        overlap=how.overlap,
+    )
+
+
+def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machine: Machine) -> Placement:
+    """Return where a workload's bytes live on the designs."""
+    k, how = scenario.constants, scenario.modelling
+    resident = 1.0 - k["sram_tile_fraction"] if how.sram_residency else 0.0
+    # A kind without bandwidth is no tier, whatever capacity the design names.
+    tier = 1.0 if k["flash_bytes_per_s_per_byte"] > 0 else 0.0
+    sram, flash = designs["sram_bytes"] * resident, designs["flash_bytes"] * tier
+    return placement(
+        workload.footprint_bytes,
+        sram_resident_bytes=sram,
+        dram_bytes=designs["dram_bytes"],
+        flash_bytes=flash,
+        reserve_bytes=workload.reserve_bytes,
+        flash_holds=how.flash_classes,
+        ports=(machine.dram_bytes_per_s, machine.flash_bytes_per_s) if how.flash_path == "direct" else None,
+        at_once=how.overlap == "full",
+    )
+
+
+def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
+    """Areas, wafers and memory bought: what the bill of materials, power and embodied carbon follow from."""
+    k = scenario.constants
+    bandwidth = designs["dram_bytes_per_s"]
+    logic = area.logic_mm2(
+        designs["compute_flop_per_s"],
+        compute_mm2_per_flop_per_s=k["compute_mm2_per_flop_per_s"],
+        noc_area_relative=k["noc_area_relative"],
+        formats_area_relative=k["formats_area_relative"],
+        logic_density_relative=k["logic_density_relative"],
+    )
+    sram = area.sram_mm2(
+        designs["sram_bytes"],
+        sram_mm2_per_byte=k["sram_mm2_per_byte"],
+        sram_density_relative=k["sram_density_relative"],
+    )
+    phy = area.phy_mm2(bandwidth, dram_phy_mm2_per_byte_per_s=k["dram_phy_mm2_per_byte_per_s"])
+    silicon = (logic + (sram + k["fixed_area_mm2"])) + phy
+    wafers, dies = wafer.package_silicon(
+        silicon,
+        reticle_mm2=k["reticle_mm2"],
+        die_to_die_mm2=k["die_to_die_mm2"],
+        bond_wafers=k["bond_wafers"],
+        max_dies=int(k["max_dies"]),
+        wafer_diameter_mm=k["wafer_diameter_mm"],
+        edge_exclusion_mm=k["edge_exclusion_mm"],
+        scribe_mm=k["scribe_mm"],
+        defects_per_mm2=k["defects_per_mm2"],
+        yield_clustering=k["yield_clustering"],
+        harvest_share=k["harvest_share"],
+    )
+    units: Number = bandwidth / k["dram_unit_bytes_per_s"]
+    if scenario.granular:
+        units = np.ceil(units)
+    silicon = wafer.split_mm2(silicon, dies, die_to_die_mm2=k["die_to_die_mm2"])
+    return {
+        "silicon_mm2": silicon,
+        "wafers": wafers,
+        "dies": dies,
+        "shoreline_mm": wafer.shoreline_mm(silicon, dies, usable_edges=k["dram_usable_edges"]),
+        "dram_units": units,
+        "dram_bought_bytes": np.maximum(designs["dram_bytes"], units * k["dram_unit_bytes_min"]),
+        "sram_j_per_byte": energy.sram_j_per_byte(
+            designs["sram_bytes"],
+            sram_j_per_byte_base=k["sram_j_per_byte_base"],
+            sram_wire_j_per_byte_per_mm=k["sram_wire_j_per_byte_per_mm"],
+            sram_wire_mm2_per_byte=k["sram_wire_mm2_per_byte"],
+            sram_energy_relative=k["sram_energy_relative"],
+        ),
+    }

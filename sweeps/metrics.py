@@ -1,0 +1,291 @@
+"""Metrics: sums of products of factors, over the mix of workloads. The columns are defined in `results.columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodels import carbon, energy, ownership, power, price
+from roofline.kernel import compute_energy_relative
+from roofline.memory import Number
+from roofline.serving import request_latency_s
+from sweeps.feasible import DEMAND, PHYSICAL, physical_margins, worst
+from sweeps.scenario import Scenario, Workload
+from sweeps.space import DESIGN_COLUMNS
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """One phase of one workload on the designs: seconds, dynamic joules, average watts."""
+
+    seconds: Number
+    dynamic_j: Number
+    power_w: Number
+    unthrottled_s: Number
+
+
+def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
+    """Return every metric and margin of the designs behind `factors`.
+
+    Parameters
+    ----------
+    factors : mapping
+        Result of :func:`sweeps.factors.factors`.
+    scenario : Scenario
+
+    Returns
+    -------
+    dict
+        Columns of :mod:`results.columns`, each with only the dimensions it depends on. Where a design cannot be built
+        or cannot hold the workload, everything that depends on its time is NaN; area, price, embodied carbon, idle and
+        peak power and all margins remain.
+    """
+    static = _static_columns(factors, scenario)
+    margins = physical_margins(factors, scenario)
+    if scenario.power_cap_w is not None:
+        margins["margin_power_cap"] = static["busy_static_w"] / scenario.power_cap_w - 1.0
+    # Zero or NaN: added to the times of designs nobody can build.
+    void = np.where(worst(margins, [name for name in PHYSICAL if name in margins]) <= 0, 0.0, np.nan)
+    phases = [_phases(i, factors, scenario, static, void) for i in range(len(scenario.workloads))]
+    columns = {name: factors[name] for name in DESIGN_COLUMNS}
+    columns |= _speed_and_power(phases, scenario, static)
+    columns |= {name: value for name, value in static.items() if not name.startswith("busy_")}
+    columns |= _per_token(factors, scenario, static, phases, columns["tokens_per_s"], margins)
+    return columns | margins
+
+
+def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
+    """Columns that depend on what is built and not on how fast it runs."""
+    k = scenario.constants
+    silicon, bought, flash = factors["silicon_mm2"], factors["dram_bought_bytes"], factors["flash_bytes"]
+    standby = power.memory_standby_w(
+        bought,
+        flash,
+        dram_standby_w_per_byte=k["dram_standby_w_per_byte"],
+        flash_standby_w_per_byte=k["flash_standby_w_per_byte"],
+    )
+    busy_static = power.silicon_static_w(silicon, k["busy_w_per_mm2"]) + standby
+    peak = busy_static + _ports_peak_w(factors, scenario)
+    if scenario.power_cap_w is not None:
+        peak = np.minimum(peak, scenario.power_cap_w)
+    memory_usd = bought * k["dram_usd_per_byte"] + flash * k["flash_usd_per_byte"]
+    packaging = price.package_usd(
+        silicon,
+        in_package_memory=np.where(flash > 0, max(k["dram_in_package"], k["flash_in_package"]), k["dram_in_package"]),
+        interposer_usd_per_mm2=k["interposer_usd_per_mm2"],
+        package_usd=k["package_usd"],
+        substrate_usd=k["substrate_usd"],
+    )
+    bom = price.bom_usd(
+        factors["wafers"] * k["wafer_usd"], memory_usd, packaging, assembly_relative=k["assembly_relative"]
+    )
+    drive_kg = np.where(flash > 0, k["flash_drive_kg"], 0.0)
+    return {
+        "idle_power_w": power.silicon_static_w(silicon, k["idle_w_per_mm2"]) + standby,
+        "busy_static_w": busy_static,
+        "busy_over_idle_w": power.silicon_static_w(silicon, k["busy_w_per_mm2"] - k["idle_w_per_mm2"]),
+        "peak_power_w": peak,
+        "die_area_mm2": silicon,
+        "dies": factors["dies"],
+        "dram_units": factors["dram_units"],
+        "bom_usd": bom,
+        "price_usd": price.price_usd(
+            bom,
+            markup_relative=k["view_markup_relative"],
+            nre_usd=k["nre_usd"],
+            volume=float(scenario.deployment.volume or 0),
+        ),
+        "embodied_kg": carbon.embodied_kg(
+            factors["wafers"],
+            bought,
+            flash,
+            peak,
+            wafer_kg=k["wafer_kg"],
+            dram_kg_per_byte=k["dram_kg_per_byte"],
+            flash_kg_per_byte=k["flash_kg_per_byte"],
+            board_kg_per_w=k["board_kg_per_w"],
+            fixed_kg=drive_kg + (k["package_kg"] + k["host_kg"]),
+        ),
+    }
+
+
+def _ports_peak_w(factors: Mapping[str, Number], scenario: Scenario) -> Number:
+    """Dynamic power with every ceiling at its full rate at once [W]."""
+    k = scenario.constants
+    compute = power.compute_peak_w(
+        factors["compute_flop_per_s"],
+        j_per_flop=k["chip_j_per_flop"],
+        format_peak_relative=k["format_peak_relative"],
+        vector_peak_relative=k["vector_rate_relative"] * k["chip_vector_relative"],
+    )
+    sram = power.port_peak_w(factors["sram_bytes_per_s"], factors["sram_j_per_byte"])
+    dram = power.port_peak_w(factors["dram_bytes_per_s"], k["dram_j_per_byte"])
+    flash = power.port_peak_w(factors["flash_bytes_per_s"], k["flash_j_per_byte"])
+    return (compute + (sram + flash)) + dram
+
+
+def _phases(
+    i: int, factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number], void: Number
+) -> tuple[_Phase, _Phase]:
+    """Prefill and decode of workload i."""
+    workload = scenario.workloads[i]
+    return (
+        _phase("prefill", i, workload, factors, scenario, static, void),
+        _phase("decode", i, workload, factors, scenario, static, void),
+    )
+
+
+def _phase(
+    name: str,
+    i: int,
+    workload: Workload,
+    factors: Mapping[str, Number],
+    scenario: Scenario,
+    static: Mapping[str, Number],
+    void: Number,
+) -> _Phase:
+    k = scenario.constants
+    operators = workload.prefill if name == "prefill" else workload.decode
+    flop = compute_energy_relative(operators, scenario.formats, vector=k["chip_vector_relative"])
+    dynamic = energy.pass_j(
+        flop * k["chip_j_per_flop"],
+        factors[f"{name}_sram_bytes.{i}"],
+        factors[f"{name}_dram_bytes.{i}"],
+        factors[f"{name}_flash_bytes.{i}"],
+        sram_j_per_byte=factors["sram_j_per_byte"],
+        dram_j_per_byte=k["dram_j_per_byte"],
+        flash_j_per_byte=k["flash_j_per_byte"],
+    )
+    unthrottled = factors[f"{name}_s.{i}"] + void
+    seconds = unthrottled
+    if scenario.power_cap_w is not None:
+        # Lowering the clock stretches the phase until its average power is the cap; where even that cannot help,
+        # static power is above the cap and `void` is NaN already.
+        room = np.maximum(scenario.power_cap_w - static["busy_static_w"], 1e-300)
+        seconds = np.maximum(unthrottled, dynamic / room)
+    return _Phase(seconds, dynamic, dynamic / seconds + static["busy_static_w"], unthrottled)
+
+
+def _speed_and_power(
+    phases: list[tuple[_Phase, _Phase]], scenario: Scenario, static: Mapping[str, Number]
+) -> dict[str, Number]:
+    """Latencies and powers (worst over the mix) and rates (over the mix)."""
+    decode_s: Number = 0.0
+    total_s: Number = 0.0
+    latencies = []
+    for workload, (before, after) in zip(scenario.workloads, phases, strict=True):
+        latency = request_latency_s(before.seconds, after.seconds, workload.output_tokens)
+        latencies.append(latency)
+        decode_s = decode_s + after.seconds * (workload.share / workload.batch)
+        total_s = total_s + latency * (workload.share / (workload.batch * workload.output_tokens))
+    prefill_w = _largest([before.power_w for before, _ in phases])
+    decode_w = _largest([after.power_w for _, after in phases])
+    columns = {
+        "ttft_s": _largest([before.seconds for before, _ in phases]),
+        "tpot_s": _largest([after.seconds for _, after in phases]),
+        "request_latency_s": _largest(latencies),
+        "decode_tokens_per_s": 1.0 / decode_s,
+        "tokens_per_s": 1.0 / total_s,
+        "prefill_power_w": prefill_w,
+        "decode_power_w": decode_w,
+        "sustained_power_w": np.maximum(prefill_w, decode_w),
+    }
+    if scenario.power_cap_w is not None:
+        columns["throttled"] = _largest(
+            [1.0 - phase.unthrottled_s / phase.seconds for pair in phases for phase in pair]
+        )
+    return columns
+
+
+def _largest(values: list[Number]) -> Number:
+    result = values[0]
+    for value in values[1:]:
+        result = np.maximum(result, value)
+    return result
+
+
+def _per_token(
+    factors: Mapping[str, Number],
+    scenario: Scenario,
+    static: Mapping[str, Number],
+    phases: list[tuple[_Phase, _Phase]],
+    tokens_per_s: Number,
+    margins: dict[str, Number],
+) -> dict[str, Number]:
+    """Energy, cost and carbon per generated token: prefill included, idle time and the facility where they belong."""
+    k, deployment = scenario.constants, scenario.deployment
+    dynamic: Number = 0.0
+    for workload, (before, after) in zip(scenario.workloads, phases, strict=True):
+        request_j = before.dynamic_j + (workload.output_tokens - 1.0) * after.dynamic_j
+        dynamic = dynamic + request_j * (workload.share / (workload.batch * workload.output_tokens))
+    busy_s = 1.0 / tokens_per_s
+    utilization, owned_s = _ownership_time(busy_s, scenario, margins)
+    facility = energy.facility_j_per_token(
+        dynamic,
+        busy_s,
+        owned_s,
+        idle_w=static["idle_power_w"],
+        busy_over_idle_w=static["busy_over_idle_w"],
+        host_energy_relative=k["host_energy_relative"],
+        pue=k["pue"],
+    )
+    capital = ownership.capital_usd_per_s(
+        static["price_usd"],
+        static["peak_power_w"],
+        host_cost_share=k["host_cost_share"],
+        opex_share_per_year=k["opex_share_per_year"],
+        facility_usd_per_w=k["facility_usd_per_w"],
+        host_energy_relative=k["host_energy_relative"],
+        discount_rate_per_year=k["discount_rate_per_year"],
+        lifetime_years=deployment.lifetime_s / ownership.SECONDS_PER_YEAR,
+        facility_years=k["facility_years"],
+    )
+    usd = ownership.usd_per_token(capital, owned_s, facility, k["electricity_usd_per_j"])
+    kg = carbon.kg_per_token(
+        static["embodied_kg"],
+        owned_s,
+        facility,
+        lifetime_s=deployment.lifetime_s,
+        grid_kg_per_j=k["grid_kg_per_j"],
+    )
+    columns: dict[str, Number] = {
+        "energy_j_per_token": dynamic + static["busy_static_w"] * busy_s,
+        "facility_energy_j_per_token": facility,
+        "tco_usd_per_hour": (usd / owned_s) * 3600.0,
+        "tco_usd_per_mtoken": usd * 1e6,
+        "carbon_g_per_mtoken": kg * 1e9,
+        "utilization": utilization,
+    }
+    if "kv_cache" in scenario.modelling.flash_holds:
+        columns["flash_lifetime_years"] = _flash_lifetime_years(factors, scenario, owned_s)
+    return columns
+
+
+def _ownership_time(busy_s: Number, scenario: Scenario, margins: dict[str, Number]) -> tuple[Number, Number]:
+    """Return utilization [1] and the seconds owned per generated token; a demand no chip can meet owns NaN."""
+    if scenario.deployment.utilization is not None:
+        utilization = scenario.deployment.utilization
+        return utilization, busy_s * (1.0 / utilization)
+    demand = scenario.deployment.demand_tokens_per_s
+    assert demand is not None  # Deployment holds exactly one of the two
+    busy_share = busy_s * demand
+    margins[DEMAND] = busy_share - 1.0
+    return busy_share, np.where(busy_share <= 1.0, 1.0 / demand, np.nan)
+
+
+def _flash_lifetime_years(factors: Mapping[str, Number], scenario: Scenario, owned_s: Number) -> Number:
+    """Years until the KV cache written to flash has used up its erase cycles [year]; infinite without writes."""
+    written: Number = 0.0
+    for i, workload in enumerate(scenario.workloads):
+        steps = workload.output_tokens - 1.0
+        request = factors[f"prefill_flash_write_bytes.{i}"] + steps * factors[f"decode_flash_write_bytes.{i}"]
+        written = written + request * (workload.share / (workload.batch * workload.output_tokens))
+    endurance = factors["flash_bytes"] * scenario.constants["flash_endurance_cycles"]
+    seconds = endurance * owned_s / np.where(written > 0, written, 1.0)
+    # Adding 0·owned keeps NaN where nothing runs.
+    return np.where(written > 0, seconds * (1.0 / ownership.SECONDS_PER_YEAR), np.inf + 0.0 * owned_s)

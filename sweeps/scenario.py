@@ -1,0 +1,274 @@
+"""Scenario: everything `evaluate` needs besides the designs - operators by phase, constants, deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from costmodels import tables
+from costmodels.carbon import wafer_kg
+from roofline.model import Model, dense_weight_bytes, embedding_bytes, kv_cache_bytes
+from roofline.operators import Operators
+from roofline.phases import FUSION_GROUPS, decode, prefill
+from roofline.precision import (
+    Precision,
+    formats_area_relative,
+    peak_energy_relative,
+)
+from roofline.serving import mean_decode_context
+
+DEFAULT_FORMATS = ("tf32", "bf16", "fp16", "fp8", "int8")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One workload of a mix: what is asked of a model, and its share of the generated tokens."""
+
+    model: Model
+    prompt_tokens: int
+    output_tokens: int
+    batch: int = 1
+    precision: Precision = field(default_factory=Precision)
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Technology:
+    """Choices of technology, as the names of the tables of :mod:`costmodels.tables`."""
+
+    node: str = "5nm"
+    dram_kind: str = "hbm3e"
+    flash_kind: str = "none"
+    sram_style: str = "cache"
+    datapath: str = "tensor"
+    prices: str = "2026"
+    formats: tuple[str, ...] = DEFAULT_FORMATS
+    granular: bool = False
+    power_cap_w: float | None = None
+    max_dies: int | None = None
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How the chip is deployed; exactly one of `utilization` and `demand_tokens_per_s`."""
+
+    segment: str = "datacenter"
+    view: Literal["buyer", "cost"] = "buyer"
+    lifetime_s: float = 5 * 365.25 * 86400.0
+    utilization: float | None = 0.6
+    demand_tokens_per_s: float | None = None
+    grid: str = "world"
+    electricity_usd_per_j: float | None = None
+    volume: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.utilization is None) == (self.demand_tokens_per_s is None):
+            raise ValueError("a deployment has exactly one of utilization and demand")
+
+
+@dataclass(frozen=True)
+class Modelling:
+    """Modelling choices (PHYSICS of the kernel): what overlaps, what is resident, what is fused."""
+
+    overlap: Literal["full", "none"] = "full"
+    sram_residency: bool = True
+    launch_overhead_s: float = 5e-6
+    compute_efficiency: float = 1.0
+    memory_efficiency: float = 1.0
+    flash_holds: tuple[str, ...] = ("weights",)
+    flash_path: Literal["through_dram", "direct"] = "through_dram"
+    resident: Literal["one", "all"] = "one"
+    fusion: tuple[str, ...] = FUSION_GROUPS
+
+    @property
+    def flash_classes(self) -> tuple[str, ...]:
+        """Placement classes that may live in flash."""
+        classes = ("dense", "embedding") if "weights" in self.flash_holds else ()
+        return (*classes, "kv_cache") if "kv_cache" in self.flash_holds else classes
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A request as tables of operators, and the bytes of each placement class.
+
+    `reserve_bytes` is DRAM it may not use: the operating system, and other resident models.
+    """
+
+    share: float
+    batch: float
+    prompt_tokens: float
+    output_tokens: float
+    prefill: Operators
+    decode: Operators
+    footprint_bytes: Mapping[str, float]
+    reserve_bytes: float = 0.0
+
+    @property
+    def footprint_total_bytes(self) -> float:
+        """Bytes the workload needs in all [byte]."""
+        return sum(self.footprint_bytes.values()) + self.reserve_bytes
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constraint on a column: ``value op limit`` in the column's unit."""
+
+    text: str
+    column: str
+    op: Literal["<=", ">=", "<", ">"]
+    limit: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What :func:`sweeps.evaluate.evaluate` needs besides the designs."""
+
+    workloads: tuple[Workload, ...]
+    constants: Mapping[str, float]
+    formats: tuple[str, ...]
+    modelling: Modelling
+    deployment: Deployment
+    granular: bool = False
+    power_cap_w: float | None = None
+    limits: tuple[Limit, ...] = ()
+
+
+def scenario(
+    requests: Sequence[Request],
+    technology: Technology,
+    deployment: Deployment,
+    modelling: Modelling,
+    limits: Sequence[Limit] = (),
+) -> Scenario:
+    """Return the scenario of a mix of requests on a technology.
+
+    Raises
+    ------
+    ValueError
+        If a name or an overridden constant is unknown, or the shares do not sum to 1.
+    """
+    total = sum(request.share for request in requests)
+    if abs(total - 1.0) > 1e-6:
+        raise ValueError(f"the shares of the workloads sum to {total:g}, not 1")
+    constants = resolved_constants(technology, deployment)
+    return Scenario(
+        workloads=_workloads(requests, modelling, constants),
+        constants=constants,
+        formats=technology.formats,
+        modelling=modelling,
+        deployment=deployment,
+        granular=technology.granular,
+        power_cap_w=technology.power_cap_w,
+        limits=tuple(limits),
+    )
+
+
+def resolved_constants(technology: Technology, deployment: Deployment) -> dict[str, float]:
+    """Return every constant of the cost models by name [SI], for these choices, with the overrides applied."""
+    chosen = {
+        "common": "",
+        "nodes": technology.node,
+        "dram": technology.dram_kind,
+        "flash": technology.flash_kind,
+        "sram": technology.sram_style,
+        "datapath": technology.datapath,
+        "segments": deployment.segment,
+        "grids": deployment.grid,
+    }
+    values = {
+        name: constant.value
+        for table, option in chosen.items()
+        for name, constant in tables.constants(table, option).items()
+    }
+    prices = tables.constants("prices", technology.prices)
+    values["dram_usd_per_byte"] = prices[f"{technology.dram_kind}_usd_per_byte"].value
+    flash_price = prices.get(f"{technology.flash_kind}_usd_per_byte")
+    values["flash_usd_per_byte"] = flash_price.value if flash_price else 0.0
+    if deployment.electricity_usd_per_j is not None:
+        values["electricity_usd_per_j"] = deployment.electricity_usd_per_j
+    if technology.max_dies is not None:
+        values["max_dies"] = float(technology.max_dies)
+    unknown = set(technology.constants) - set(values)
+    if unknown:
+        raise ValueError(f'there is no constant "{min(unknown)}"')
+    values.update(technology.constants)
+    return _derived(values, technology, deployment)
+
+
+def _derived(values: dict[str, float], technology: Technology, deployment: Deployment) -> dict[str, float]:
+    """Add the products of constants that no design changes."""
+    k = values
+    chip_energy = k["compute_j_per_flop"] * k["compute_energy_relative"] * k["segment_energy_relative"]
+    k["chip_j_per_flop"] = chip_energy * k["datapath_energy_relative"]
+    k["chip_vector_relative"] = k["vector_energy_relative"] / k["datapath_energy_relative"]
+    k["formats_area_relative"] = formats_area_relative(technology.formats)
+    k["format_peak_relative"] = peak_energy_relative(technology.formats)
+    k["wafer_kg"] = wafer_kg(
+        wafer_diameter_mm=k["wafer_diameter_mm"],
+        fab_kg_per_j=k["fab_kg_per_j"],
+        fab_j_per_mm2=k["fab_j_per_mm2"],
+        fab_gas_kg_per_mm2=k["fab_gas_kg_per_mm2"],
+        fab_material_kg_per_mm2=k["fab_material_kg_per_mm2"],
+    )
+    k["view_markup_relative"] = k["markup_relative"] if deployment.view == "buyer" else 1.0
+    return k
+
+
+def _workloads(
+    requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, float]
+) -> tuple[Workload, ...]:
+    # Workloads of one model in one weight format share its weights.
+    weights = {
+        (r.model, r.precision.weights): dense_weight_bytes(r.model, r.precision) + embedding_bytes(r.model, r.precision)
+        for r in requests
+    }
+    ops, accumulator = constants["dequantization_ops"], constants["accumulator_bytes"]
+    result = []
+    for request in requests:
+        own = weights[request.model, request.precision.weights]
+        before = prefill(
+            request.model,
+            request.precision,
+            batch=float(request.batch),
+            prompt_tokens=float(request.prompt_tokens),
+            fusion=modelling.fusion,
+            dequantization_ops=ops,
+            accumulator_bytes=accumulator,
+        )
+        after = decode(
+            request.model,
+            request.precision,
+            batch=float(request.batch),
+            context_tokens=mean_decode_context(request.prompt_tokens, request.output_tokens),
+            steps=request.output_tokens - 1.0,
+            fusion=modelling.fusion,
+            dequantization_ops=ops,
+            accumulator_bytes=accumulator,
+        )
+        others = sum(weights.values()) - own if modelling.resident == "all" else 0.0
+        result.append(
+            Workload(
+                share=request.share,
+                batch=float(request.batch),
+                prompt_tokens=float(request.prompt_tokens),
+                output_tokens=float(request.output_tokens),
+                prefill=before,
+                decode=after,
+                footprint_bytes=_footprint(request, before, after),
+                reserve_bytes=constants["os_reserve_bytes"] + others,
+            )
+        )
+    return tuple(result)
+
+
+def _footprint(request: Request, before: Operators, after: Operators) -> dict[str, float]:
+    """Bytes of each placement class, at the final context p + o."""
+    final = float(request.prompt_tokens + request.output_tokens)
+    return {
+        "activations": max(before.live_activation_bytes, after.live_activation_bytes),
+        "kv_cache": request.batch * kv_cache_bytes(request.model, request.precision, final),
+        "dense": dense_weight_bytes(request.model, request.precision),
+        "embedding": embedding_bytes(request.model, request.precision),
+    }
