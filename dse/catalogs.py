@@ -1,0 +1,136 @@
+"""What this installation knows: the vocabulary of studies, and models by name or by the path of their config.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from costmodels import tables
+from dse.errors import StudyError, shown
+from dse.vocabulary import Vocabulary
+from dse.yaml_loader import read_text
+from results.columns import COLUMNS
+from results.manifest import read_manifest
+from results.provenance import sha256_tree
+from roofline import catalog
+from roofline.huggingface import ConfigError, model_from_config
+from roofline.model import Model
+from roofline.precision import formats
+from sweeps.scenario import Deployment, Technology, resolved_constants
+
+_DEEPEST_JSON = 100
+
+
+@dataclass(frozen=True)
+class Models:
+    """Models by the name a study gives them: configs that travel with a run first, then the catalog, then files."""
+
+    configs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> Model:
+        """Return the model called `name`.
+
+        Raises
+        ------
+        ValueError
+            With a message for people.
+        """
+        if name in self.configs:
+            return model_from_config(self.configs[name], name=_stem(name))
+        if not is_path(name):
+            return catalog.model(name)
+        return model_from_config(self.config(name), name=_stem(name))
+
+    def check(self, name: str) -> None:
+        """Raise ValueError if there is no such model."""
+        self(name)
+
+    def config(self, name: str) -> Any:
+        """Return the parsed config.json at a path (or in the directory at that path)."""
+        if name in self.configs:
+            return self.configs[name]
+        path = Path(name)
+        try:
+            path = path / "config.json" if path.is_dir() else path
+            text = read_text(path, what="model configuration")
+        except StudyError as error:
+            raise ConfigError(f"cannot read the model: {error}") from None
+        if text.count("[") + text.count("{") > 10_000 or _depth(text) > _DEEPEST_JSON:
+            raise ConfigError(f"{path}: nested too deeply for a model configuration")
+        try:
+            config = json.loads(text)
+            json.dumps(config, allow_nan=False, ensure_ascii=False).encode()  # NaN, 1e999, half a surrogate pair
+        except ValueError as error:
+            raise ConfigError(f"{path}: not valid JSON: {error}") from None
+        return config
+
+
+def models_beside(path: str | Path | None) -> Models:
+    """Return the models that travel with a run if `path` is its ``study.yaml``; else those of the catalog and files."""
+    if path is None or Path(path).name != "study.yaml":
+        return Models()
+    try:
+        configs = read_manifest(Path(path).parent).get("models", {})
+    except (OSError, ValueError):
+        return Models()
+    return Models(configs if isinstance(configs, dict) else {})
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _stem(name: str) -> str:
+    path = Path(name)
+    return path.parent.name if path.name == "config.json" and path.parent.name else path.stem or name
+
+
+def is_path(name: str) -> bool:
+    """Whether a study means a file by this model name."""
+    return "/" in name or "\\" in name or name.endswith(".json") or Path(name).is_dir()
+
+
+def vocabulary(models: Models | None = None) -> Vocabulary:
+    """Return the names a study may use with this installation.
+
+    Parameters
+    ----------
+    models : Models, optional
+        Where models come from; default the catalog and files.
+    """
+    constants = resolved_constants(Technology(), Deployment())
+    return Vocabulary(
+        formats=tuple(formats()),
+        nodes=tables.options("nodes"),
+        dram_kinds=tables.options("dram"),
+        flash_kinds=tables.options("flash"),
+        sram_styles=tables.options("sram"),
+        datapaths=tables.options("datapath"),
+        prices=tables.options("prices"),
+        segments=tables.options("segments"),
+        grids=tables.options("grids"),
+        constants=tuple(constants),
+        columns={c.name: c.unit for c in COLUMNS.values() if c.kind in ("design", "metric", "margin")},
+        known_model=(models or Models()).check,
+    )
+
+
+@cache
+def data_digest() -> str:
+    """Return one SHA-256 of all shipped tables and model configs."""
+    root = Path(catalog.__file__).parent.parent
+    files = [*(root / "roofline" / "data").rglob("*.*"), *(root / "costmodels" / "data").glob("*.csv")]
+    return sha256_tree([file for file in files if file.suffix in (".csv", ".json")], root)
+
+
+def model_error(name: str, error: ValueError) -> StudyError:
+    """Return a model's error as an error of the study."""
+    return StudyError(f"model {shown(name)}: {error}")

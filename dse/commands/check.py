@@ -1,0 +1,19 @@
+"""``dse check``: everything that is wrong with a study, or what it would do."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="check")
+@click.argument("study", metavar="STUDY")
+def command(study: str) -> None:
+    """Check STUDY without running it: its size, models and limits."""
+    from dse.commands._studies import study_path
+    from dse.plan import problem_of
+    from dse.report.summary import study_summary
+    from dse.runs import check_size, load
+
+    loaded = load(study_path(study))
+    check_size(loaded, loaded.grid_size())
+    click.echo(study_summary(loaded, problem_of(loaded)))

@@ -1,0 +1,14 @@
+"""``dse columns``: every column a result may hold, with unit and meaning."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="columns")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def command(form: str) -> None:
+    """List every column a result may hold: name, unit, meaning."""
+    from dse.report.tables import columns_text
+
+    click.echo(columns_text(form), nl=form != "csv")

@@ -1,0 +1,69 @@
+"""``dse sweep``: evaluate every design of a study, find the front, draw it, and say what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dse.runs import Progress
+
+
+HELP = """Evaluate every design of STUDY (a YAML file, or the name of a shipped study) and find the Pareto front.
+
+\b
+Examples:
+  dse sweep llama3-8b-edge
+  dse sweep my.yaml --out runs/try-2 --workers 4
+"""
+
+
+@click.command(name="sweep", help=HELP)
+@click.argument("study", metavar="STUDY")
+@click.option("--out", metavar="DIR", help="Directory of the run; default: output.dir of the study.")
+@click.option("--workers", metavar="N", type=int, default=1, show_default=True, help="Processes; 1 is this one.")
+@click.option("--fresh", is_flag=True, help="Replace the run that is in the directory.")
+def command(study: str, out: str | None, workers: int, fresh: bool) -> None:
+    """Run a study into a directory and print its summary."""
+    from dse.commands._studies import study_path
+    from dse.report.summary import summary
+    from dse.runs import sweep
+
+    with _progress() as report:
+        run = sweep(study_path(study), out=out, workers=workers, fresh=fresh, progress=report)
+    click.echo(summary(run))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar with rate, time left and front size on a terminal; nothing elsewhere."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.percentage:>3.0f} %"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}  front {task.fields[front]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=None, rate="", front="0")
+
+        def report(done: int, size: int, front: int) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed / 1e6:.1f} M designs/s" if speed else ""
+            bar.update(task, completed=done, total=size, rate=rate, front=f"{front:,}")
+
+        yield report

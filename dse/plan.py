@@ -1,0 +1,175 @@
+"""A study as a problem: its space, and the scenario at each combination of its scenario axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dse.catalogs import Models, models_beside
+from dse.errors import StudyError
+from dse.study import Study
+from roofline.precision import Precision
+from sweeps.problem import Objective, Problem, ScenarioColumn
+from sweeps.scenario import (
+    DEFAULT_FORMATS,
+    Deployment,
+    Limit,
+    Modelling,
+    Request,
+    Scenario,
+    Technology,
+    scenario,
+)
+from sweeps.space import Axis, Space
+
+MOST_CACHED_SCENARIOS = 256
+HALF_FORMATS = ("fp16", "bf16")
+
+
+@dataclass
+class StudyScenarios:
+    """Scenario index -> Scenario of a study; picklable, remembers the last few."""
+
+    study: Study
+    models: Models
+    levels: tuple[int, ...]
+    limits: tuple[Limit, ...]
+    _cache: dict[int, Scenario] = field(default_factory=dict, repr=False)
+
+    def __call__(self, number: int) -> Scenario:
+        """Return the scenario with this index."""
+        if number not in self._cache:
+            if len(self._cache) >= MOST_CACHED_SCENARIOS:
+                self._cache.pop(next(iter(self._cache)))
+            self._cache[number] = self._scenario(number)
+        return self._cache[number]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the cache behind."""
+        return {**self.__dict__, "_cache": {}}
+
+    def _scenario(self, number: int) -> Scenario:
+        chosen = []
+        for axis in reversed(self.study.scenario_axes):
+            number, level = divmod(number, len(axis.values))
+            chosen.append(axis.values[level])
+        at = self.study.at(chosen[::-1]) if chosen else self.study
+        try:
+            return scenario(requests(at, self.models), _technology(at), _deployment(at), _modelling(at), self.limits)
+        except ValueError as error:
+            raise StudyError(str(error), path=self.study.source_path) from None
+
+
+def problem_of(study: Study, models: Models | None = None) -> Problem:
+    """Return the search problem a study poses.
+
+    Parameters
+    ----------
+    study : Study
+    models : Models, optional
+        Where its models come from; default the run it was read from, the catalog, and files.
+
+    Raises
+    ------
+    StudyError
+        If its parts do not go together.
+    """
+    limits = tuple(Limit(c.text, c.column, c.op, c.limit) for c in study.constraint_terms)
+    space = Space(
+        tuple(Axis(axis.name, axis.values) for axis in study.column_axes),
+        tuple(len(axis.values) for axis in study.scenario_axes),
+    )
+    problem = Problem(
+        space=space,
+        scenario=StudyScenarios(study, models or models_beside(study.source_path), space.scenario_shape, limits),
+        objectives=tuple(Objective.of(column, direction) for column, direction in study.objectives.items()),
+        limits=limits,
+        scenario_columns=tuple(ScenarioColumn(axis.path, axis.values) for axis in study.scenario_axes),
+    )
+    _check(study, problem)
+    return problem
+
+
+def _check(study: Study, problem: Problem) -> None:
+    """Things the parts of a study cannot see of each other."""
+    formats = study.technology.formats
+    if formats is not None and not set(formats) & set(HALF_FORMATS):
+        raise StudyError(
+            "compute is the dense 16-bit rate, so the chip needs fp16 or bf16",
+            path=study.source_path,
+            key="technology.formats",
+        )
+    there = {*problem.metric_names, *(axis.name for axis in problem.space.axes)}
+    for column in (*study.objectives, *(limit.column for limit in problem.limits)):
+        if column not in there:
+            raise StudyError(
+                f"this study has no column {column}: it needs {_needs(column)}", path=study.source_path, key=column
+            )
+
+
+def _needs(column: str) -> str:
+    if column.startswith("flash"):
+        return "modelling.flash_holds with kv_cache"
+    return "deployment.demand" if column == "margin_demand" else "technology.power_cap"
+
+
+def requests(study: Study, models: Models) -> list[Request]:
+    """Return the workloads of a study without scenario axes, with their models."""
+    return [
+        Request(
+            model=models(study.resolved_model(workload.model)),
+            prompt_tokens=workload.prompt_tokens,
+            output_tokens=workload.output_tokens,
+            batch=workload.batch,
+            precision=Precision(
+                workload.precision.weights, workload.precision.activations, workload.precision.kv_cache
+            ),
+            share=workload.share if workload.share is not None else 1.0,
+        )
+        for workload in study.workloads
+    ]
+
+
+def _technology(study: Study) -> Technology:
+    given = study.technology
+    return Technology(
+        node=given.node,
+        dram_kind=given.dram_kind,
+        flash_kind=given.flash_kind,
+        sram_style=given.sram_style,
+        datapath=given.datapath,
+        prices=given.prices,
+        formats=DEFAULT_FORMATS if given.formats is None else given.formats,
+        granular=given.granular,
+        power_cap_w=given.power_cap,
+        max_dies=given.max_dies,
+        constants=dict(given.constants),
+    )
+
+
+def _deployment(study: Study) -> Deployment:
+    given = study.deployment
+    return Deployment(
+        segment=given.segment,
+        view="cost" if given.view == "cost" else "buyer",
+        lifetime_s=given.lifetime,
+        utilization=given.utilization,
+        demand_tokens_per_s=given.demand,
+        grid=given.grid,
+        electricity_usd_per_j=given.electricity,
+        volume=given.volume,
+    )
+
+
+def _modelling(study: Study) -> Modelling:
+    given = study.modelling
+    return Modelling(
+        overlap="none" if given.overlap == "none" else "full",
+        sram_residency=given.sram_residency == "on",
+        launch_overhead_s=given.launch_overhead,
+        compute_efficiency=given.efficiency.compute,
+        memory_efficiency=given.efficiency.memory,
+        flash_holds=given.flash_holds,
+        flash_path="direct" if given.flash_path == "direct" else "through_dram",
+        resident="all" if given.resident == "all" else "one",
+        fusion=given.fusion,
+    )

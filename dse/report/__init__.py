@@ -1,0 +1,1 @@
+"""What users read: summaries and tables."""

@@ -1,0 +1,129 @@
+"""What a sweep came to, and what a study would do, for a tired reader."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dse.pictures import minimized
+from dse.report.tables import DESIGN, number, text_table
+from dse.units import format_quantity
+from results.columns import COLUMNS
+from results.front import knee
+from results.labels import axis_label, display
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dse.runs import Run
+    from dse.study import Study
+    from sweeps.problem import Problem
+
+
+def summary(run: Run) -> str:
+    """Designs, feasible, front; the best of each objective and the knee; where the files are."""
+    m = run.manifest
+    lines = []
+    if run.already:
+        lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
+    feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
+    lines.append(f"{run.study.name}: {m['designs']:,} designs, {feasible}, {m['front']:,} on the front")
+    lines.append(
+        f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
+        + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
+    )
+    front = run.front()
+    lines += ["", _picks(run, front) if len(front) else no_front(run), "", *_files(run)]
+    return "\n".join(lines)
+
+
+def _rate(designs_per_s: float) -> str:
+    return f"{designs_per_s / 1e6:.2f} M designs/s" if designs_per_s >= 1e5 else f"{designs_per_s:,.0f} designs/s"
+
+
+def _picks(run: Run, front: pd.DataFrame) -> str:
+    """The best design of each objective and the knee, a column each."""
+    objectives = run.objectives
+    picks = {}
+    for name, direction in objectives.items():
+        values = front[name].to_numpy()
+        picks[f"best {COLUMNS[name].label or name}"] = int(values.argmax() if direction == "max" else values.argmin())
+    picks["knee"] = knee(minimized(run, front))
+    rows = [["point", *(f"{front['point'].iloc[i]}" for i in picks.values())]]
+    rows += [
+        [name, *(str(front[name].iloc[i]) for i in picks.values())]
+        for name in front.columns
+        if name not in COLUMNS and not name.startswith("margin_constraint_")
+    ]
+    for name in (*DESIGN, *objectives):
+        values = display(name, front[name].to_numpy())[0]
+        rows.append([axis_label(name), *(number(float(values[i])) for i in picks.values())])
+    return text_table(["", *picks], rows, left=1)
+
+
+def no_front(run: Run) -> str:
+    """Why no design is feasible: how often each reason applies."""
+    designs = run.designs(["reason"])
+    counts = designs["reason"].value_counts()
+    shown = [f"  {100 * count / len(designs):5.1f} %  {reason}" for reason, count in counts.items() if reason]
+    return "\n".join(["no design is feasible; the first limit each one breaks:", *shown])
+
+
+def _files(run: Run) -> list[str]:
+    paths = run.paths
+    parts = paths.parts()
+    what = "all designs" if run.manifest["keep"] == "all" else "the front and a uniform sample"
+    files = [
+        (shown_path(paths.front), "the front, every column"),
+        (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
+    ]
+    if paths.figures.is_dir():
+        files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
+    width = max(len(name) for name, _ in files)
+    return [f"{name.ljust(width)}  {text}" for name, text in files]
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def study_summary(study: Study, problem: Problem) -> str:
+    """What a study would do: its size, axes, workloads, objectives and limits."""
+    size = study.grid_size()
+    lines = [f"{study.name}: {size:,} designs, about {_duration(size / 5e6)} on one core", ""]
+    rows = []
+    for axis in study.column_axes:
+        unit = COLUMNS[axis.name].unit
+        low, high = min(axis.values), max(axis.values)
+        ends = format_quantity(low, unit) + (f" to {format_quantity(high, unit)}" if high > low else "")
+        rows.append([axis.name, f"{len(axis.values):,}", ends])
+    for other in study.scenario_axes:
+        text = ", ".join(str(value) for value in other.values[:8]) + (", ..." if len(other.values) > 8 else "")
+        rows.append([other.path, f"{len(other.values):,}", text])
+    lines += [text_table(["axis", "levels", "values"], rows, left=1), ""]
+    first = problem.scenario(0)
+    for workload, told in zip(study.workloads, first.workloads, strict=True):
+        held = sum(told.footprint_bytes.values())
+        lines.append(
+            f"workload {workload.model}: {workload.prompt_tokens:,} in, {workload.output_tokens:,} out, batch "
+            f"{workload.batch:,}, share {told.share:g}; needs {format_quantity(held, 'byte')}"
+        )
+    lines.append("objectives: " + ", ".join(f"{name} {way}" for name, way in study.objectives.items()))
+    lines.append("constraints: " + (", ".join(study.constraints) or "none"))
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "a second"
+    for name, length in (("second", 1.0), ("minute", 60.0), ("hour", 3600.0)):
+        if seconds < 120 * length or name == "hour":
+            count = math.ceil(seconds / length)
+            return f"{count} {name}{'s' * (count != 1)}"
+    return ""

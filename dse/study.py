@@ -1,0 +1,345 @@
+"""The study file: what a user asks, read, checked and in plain numbers.
+
+`load_study` reads YAML (dse/yaml_loader.py), takes the axes out (dse/study_axes.py), validates the rest against the
+grammar (dse/study_fields.py) and says everything that is wrong at once, each with its line (dse/study_problems.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dse.constraints import Constraint, resolve_constraint
+from dse.errors import StudyError, shown
+from dse.study_axes import ColumnAxis, ScenarioAxis, TakenAxis, take_axes
+from dse.study_fields import (
+    Deployment,
+    Efficiency,
+    Modelling,
+    Output,
+    Precision,
+    Search,
+    StudyFile,
+    Technology,
+    Workload,
+    workload_shares,
+)
+from dse.study_paths import Tree, put, targets_of
+from dse.study_problems import Problem, problems_of, raise_problems
+from dse.study_rules import Context, Value, resolve_model
+from dse.study_yaml import design_tree, digest, dump_yaml, section_tree, workload_trees
+from dse.vocabulary import Vocabulary
+from dse.yaml_loader import MAX_DEPTH, MAX_NODES, Keys, Lines, load_yaml, read_text
+
+__all__ = [
+    "ColumnAxis",
+    "Constraint",
+    "Deployment",
+    "Efficiency",
+    "Modelling",
+    "Output",
+    "Precision",
+    "ScenarioAxis",
+    "Search",
+    "Study",
+    "Technology",
+    "Vocabulary",
+    "Workload",
+    "load_study",
+]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study. Quantities are floats in the unit that the field of each section states; see `load_study`.
+
+    Parameters
+    ----------
+    name : str
+        Fit for a directory.
+    workloads : tuple of Workload
+        The mix; every `share` is a number and they sum to 1. A field that is an axis holds the axis's first value.
+    column_axes : tuple of ColumnAxis
+        DRAM bandwidth, compute, SRAM, DRAM, flash, in this order.
+    scenario_axes : tuple of ScenarioAxis
+        In the order in which they stand in the file.
+    technology, deployment, modelling, search, output
+        The sections of the file; `output.dir` is always given.
+    objectives : dict of str to str
+        Column to ``"max"`` or ``"min"``.
+    constraint_terms : tuple of Constraint
+        Limits in the units of their columns.
+    baselines : tuple of str
+        Empty for now.
+    source_path : str or None
+        The file this was read from.
+    text : str
+        What was read; canonical YAML for a study that was given as a dict.
+    base_dir : Path or None
+        Directory of the study file.
+    """
+
+    name: str
+    workloads: tuple[Workload, ...]
+    column_axes: tuple[ColumnAxis, ...]
+    scenario_axes: tuple[ScenarioAxis, ...]
+    technology: Technology
+    deployment: Deployment
+    modelling: Modelling
+    objectives: dict[str, str]
+    constraint_terms: tuple[Constraint, ...]
+    search: Search
+    output: Output
+    baselines: tuple[str, ...] = ()
+    source_path: str | None = field(default=None, compare=False)
+    text: str = field(default="", compare=False, repr=False)
+    base_dir: Path | None = field(default=None, compare=False)
+    vocabulary: Vocabulary = field(kw_only=True, compare=False, repr=False)
+    _given_workloads: tuple[Workload, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """The constraints as they are written."""
+        return tuple(term.text for term in self.constraint_terms)
+
+    def resolved_model(self, model: str) -> str:
+        """A workload's model as the catalog takes it: a path beside the study file is found from anywhere."""
+        return resolve_model(model, self.base_dir)
+
+    def grid_size(self) -> int:
+        """Number of points over all axes, of designs and of scenarios, as an exact integer."""
+        sizes = [len(axis.values) for axis in self.column_axes] + [len(axis.values) for axis in self.scenario_axes]
+        return math.prod(sizes)
+
+    def at(self, values: Sequence[Value]) -> Study:
+        """The study with every scenario axis fixed.
+
+        Parameters
+        ----------
+        values : sequence of str, int, float or bool
+            One for each of `scenario_axes`, as it would stand in the file.
+
+        Returns
+        -------
+        Study
+            Without scenario axes.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many values as axes.
+        StudyError
+            If a value is not allowed there.
+        """
+        if len(values) != len(self.scenario_axes):
+            raise ValueError(f"expected {len(self.scenario_axes)} values, one for each axis, got {len(values)}")
+        tree = self._tree()
+        del tree["design"]
+        for axis, value in zip(self.scenario_axes, values, strict=True):
+            for target in targets_of(axis.path, tree):
+                put(tree, target, value)
+        file, problems = _validated(tree, Context(self.vocabulary, self.base_dir))
+        raise_problems(problems, self.source_path, Lines())
+        assert file is not None
+        return dataclasses.replace(
+            self,
+            workloads=_with_shares(file.workloads),
+            scenario_axes=(),
+            technology=file.technology,
+            deployment=file.deployment,
+            modelling=file.modelling,
+            _given_workloads=file.workloads,
+        )
+
+    def to_yaml(self) -> str:
+        """Canonical YAML that loads back to an equal study."""
+        return dump_yaml(self._tree())
+
+    def digest(self) -> str:
+        """SHA-256 [hexadecimal] of everything that decides the results; not of where they go."""
+        return digest(self._tree())
+
+    def _tree(self) -> Tree:
+        shares_vary = any(axis.path.endswith(".share") for axis in self.scenario_axes)
+        return {
+            "name": self.name,
+            "workloads": workload_trees(self._given_workloads if shares_vary else self.workloads),
+            "design": design_tree(self.column_axes, self.scenario_axes),
+            "technology": section_tree(self.technology),
+            "deployment": section_tree(self.deployment),
+            "modelling": section_tree(self.modelling),
+            "baselines": list(self.baselines),
+            "objectives": dict(self.objectives),
+            "constraints": list(self.constraints),
+            "search": section_tree(self.search),
+            "output": section_tree(self.output),
+        }
+
+
+def load_study(
+    source: str | Path | Mapping[str, object], *, vocabulary: Vocabulary, path: str | Path | None = None
+) -> Study:
+    """Read and check a study.
+
+    Parameters
+    ----------
+    source : str, Path or mapping
+        The path of a study file; or its text (anything with a line break, or any text when `path` is given); or the
+        tree that its YAML would give.
+    vocabulary : Vocabulary
+        The names it may use.
+    path : str or Path, optional
+        For a text or a mapping: the file it comes from. Messages name it; models are looked up beside it.
+
+    Returns
+    -------
+    Study
+        With quantities in byte, byte/s, flop/s, second, watt, USD/joule and token/s.
+
+    Raises
+    ------
+    StudyError
+        With every problem found, one per line, as ``file:line: key: expected ..., got ...``.
+    """
+    shown_path = None if path is None else str(path)
+    text = ""
+    tree: object
+    if isinstance(source, Mapping):
+        tree, lines = _plain(source, shown_path), Lines()
+    else:
+        text, shown_path = _text_of(source, shown_path)
+        tree, lines = load_yaml(text, path=shown_path or "")
+    if not isinstance(tree, dict):
+        what = "an empty file" if tree is None else shown(tree)
+        raise StudyError(
+            f"expected a study, a mapping with keys such as name and workloads, got {what}", path=shown_path
+        )
+    base_dir = Path(shown_path).parent if shown_path else None
+    study = _study(tree, lines, Context(vocabulary, base_dir), shown_path)
+    return dataclasses.replace(study, text=text or study.to_yaml())
+
+
+def _text_of(source: str | Path, path: str | None) -> tuple[str, str | None]:
+    if isinstance(source, str) and (path is not None or "\n" in source):
+        return source, path
+    return read_text(source), str(source)
+
+
+def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Study:
+    for key in ("technology", "deployment", "modelling", "baselines", "constraints", "search", "output"):
+        if key in tree and tree[key] is None:  # a section whose lines are all commented out
+            del tree[key]
+    problems: list[Problem] = []
+    columns, taken = take_axes(tree, context, problems)
+    file, found = _validated(tree, context)
+    problems += _beside_axes(found, taken, tree)
+    terms: list[Constraint] = []
+    constraints = tree.get("constraints", ())
+    for position, text in enumerate(constraints[:256] if isinstance(constraints, list) else ()):
+        try:
+            terms.append(resolve_constraint(text, context.vocabulary.columns))
+        except ValueError as error:
+            problems.append(Problem(("constraints", position), str(error)))
+    if not problems:
+        problems += _scenario_problems(tree, taken, context)
+    raise_problems(problems, path, lines)
+    assert file is not None
+    return Study(
+        name=file.name,
+        workloads=_with_shares(file.workloads),
+        column_axes=columns,
+        scenario_axes=tuple(one.axis for one in taken),
+        technology=file.technology,
+        deployment=file.deployment,
+        modelling=file.modelling,
+        objectives=file.objectives,
+        constraint_terms=tuple(terms),
+        search=file.search,
+        output=file.output.model_copy(update={"dir": file.output.dir or f"runs/{file.name}"}),
+        source_path=path,
+        base_dir=context.base_dir,
+        vocabulary=context.vocabulary,
+        _given_workloads=file.workloads,
+    )
+
+
+def _validated(tree: Tree, context: Context) -> tuple[StudyFile | None, list[Problem]]:
+    """The sections of a tree without axes; or what is wrong with them."""
+    tree = {key: value for key, value in tree.items() if key != "design"}
+    try:
+        file = StudyFile.model_validate(tree, context=context)
+    except ValidationError as error:
+        return None, problems_of(error, StudyFile)
+    try:
+        workload_shares(file.workloads)
+    except ValueError as error:
+        return None, [Problem(("workloads",), str(error))]
+    return file, []
+
+
+def _with_shares(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    shares = workload_shares(workloads)
+    return tuple(
+        workload.model_copy(update={"share": share}) for workload, share in zip(workloads, shares, strict=True)
+    )
+
+
+def _beside_axes(found: list[Problem], taken: tuple[TakenAxis, ...], tree: Tree) -> list[Problem]:
+    """Problems of the fields, where an axis's first value is at fault told of the axis, and only once."""
+    places = {target: one for one in taken for target in targets_of(one.axis.path, tree)}
+    result: dict[tuple[Keys, str], Problem] = {}
+    for problem in found:
+        axis = places.get(problem.where)
+        if axis is not None:
+            if not axis.good:
+                continue
+            problem = Problem(axis.where, problem.message)
+        result.setdefault((problem.where, problem.message), problem)
+    return list(result.values())
+
+
+def _scenario_problems(tree: Tree, taken: tuple[TakenAxis, ...], context: Context) -> list[Problem]:
+    """What is wrong with the study at each other value of an axis, one axis at a time."""
+    problems: list[Problem] = []
+    for one in taken:
+        for position, value in enumerate(one.axis.values[1:], start=1):
+            changed = copy.deepcopy(tree)
+            for target in targets_of(one.axis.path, changed):
+                put(changed, target, value)
+            _, found = _validated(changed, context)
+            problems += [Problem((*one.where, position), problem.message) for problem in found]
+    return problems
+
+
+def _plain(source: Mapping[str, object], path: str | None) -> dict[str, Any]:
+    """A deep copy of a tree that holds only what YAML could give."""
+    count = 0
+
+    def copied(value: object, where: Keys) -> Any:
+        nonlocal count
+        count += 1
+        key = ".".join(str(part) for part in where) or None
+        if len(where) > MAX_DEPTH or count > MAX_NODES:
+            raise StudyError("expected a smaller study: too deep or too many values", path=path, key=key)
+        if isinstance(value, Mapping):
+            for name in value:
+                if not isinstance(name, str):
+                    raise StudyError(f"expected text as a key, got {shown(name)}", path=path, key=key)
+            return {str(name): copied(item, (*where, name)) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [copied(item, (*where, position)) for position, item in enumerate(value)]
+        if value is None or type(value) in (str, bool, float) or (type(value) is int and abs(value) < 10**64):
+            return value
+        raise StudyError(
+            f"expected text, a number, a list or a mapping, got {type(value).__name__}", path=path, key=key
+        )
+
+    plain: dict[str, Any] = copied(source, ())
+    return plain

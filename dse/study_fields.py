@@ -1,0 +1,266 @@
+"""The grammar of a study file as pydantic models: which keys there are, what each may hold, and the defaults.
+
+The defaults describe a part for a datacenter. Values are plain numbers in the unit that each field states. The five
+dimensions of ``design`` and the axes are not here: dse/study_axes.py takes them out before these models see the file.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dse.errors import shown
+from dse.study_rules import (
+    Choice,
+    Context,
+    DirectoryName,
+    ModelName,
+    Named,
+    Number,
+    OnOff,
+    Quantity,
+    Rule,
+    StudyName,
+    Subset,
+    Switch,
+    Whole,
+)
+from dse.units import parse_quantity
+
+MOST_TOKENS = 10**8
+MOST_WORKLOADS = 64
+MOST_OBJECTIVES = 6
+FUSION_GROUPS = ("attention", "norm", "residual", "rope", "swiglu")
+
+FormatName = Annotated[str, Named("formats", "a number format")]
+
+
+class Part(BaseModel):
+    """A section of a study: unknown keys are errors, nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Precision(Part):
+    """Number formats of one workload, by name."""
+
+    weights: FormatName = Field("fp16", validate_default=True)
+    activations: FormatName = Field("fp16", validate_default=True)
+    kv_cache: FormatName = Field("fp16", validate_default=True)
+
+
+class Workload(Part):
+    """One entry of the mix."""
+
+    model: Annotated[str, ModelName()]
+    prompt_tokens: Annotated[int, Whole(1, MOST_TOKENS)]
+    output_tokens: Annotated[int, Whole(2, MOST_TOKENS)]
+    batch: Annotated[int, Whole(1, MOST_TOKENS)] = 1
+    precision: Precision = Field(default_factory=dict, validate_default=True)
+    #: share of the generated tokens; of a loaded study always a number
+    share: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
+
+
+class _Constants(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> object:
+        if not isinstance(value, dict) or len(value) > 256:
+            raise ValueError(f"expected at most 256 constants such as {{pue: 1.2}}, got {shown(value)}")
+        return value
+
+
+class Technology(Part):
+    """What the chip is made of."""
+
+    node: Annotated[str, Named("nodes", "a process node")] = Field("5nm", validate_default=True)
+    dram_kind: Annotated[str, Named("dram_kinds", "a kind of DRAM")] = Field("hbm3e", validate_default=True)
+    flash_kind: Annotated[str, Named("flash_kinds", "a kind of flash")] = Field("none", validate_default=True)
+    sram_style: Annotated[str, Named("sram_styles", "a style of SRAM")] = Field("cache", validate_default=True)
+    datapath: Annotated[str, Named("datapaths", "a kind of datapath")] = Field("tensor", validate_default=True)
+    prices: Annotated[str, Named("prices", "a year of prices")] = Field("2026", validate_default=True)
+    formats: Annotated[tuple[str, ...] | None, Subset(field="formats", optional=True)] = None
+    granular: Annotated[bool, Switch()] = False
+    power_cap: Annotated[float | None, Quantity("watt", optional=True)] = None
+    max_dies: Annotated[int | None, Whole(1, 1024, optional=True)] = None
+    constants: Annotated[
+        dict[Annotated[str, Named("constants", "a constant")], Annotated[float, Number(least=0.0)]], _Constants()
+    ] = Field(default_factory=dict)
+
+
+class Deployment(Part):
+    """Where the chip works, and who pays for it; exactly one of `utilization` and `demand` is a number."""
+
+    segment: Annotated[str, Named("segments", "a segment")] = Field("datacenter", validate_default=True)
+    view: Annotated[str, Choice(("buyer", "cost"))] = "buyer"
+    lifetime: Annotated[float, Quantity("second")] = Field(default_factory=lambda: parse_quantity("5 years", "second"))
+    utilization: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
+    demand: Annotated[float | None, Quantity("token/s", optional=True)] = None
+    grid: Annotated[str, Named("grids", "a grid")] = Field("world", validate_default=True)
+    electricity: Annotated[float, Quantity("USD/joule", zero=True)] = Field(
+        default_factory=lambda: parse_quantity("0.08 USD/kWh", "USD/joule")
+    )
+    volume: Annotated[int | None, Whole(1, 10**12, optional=True)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_utilization_and_demand(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            given = [key for key in ("utilization", "demand") if data.get(key) is not None]
+            if len(given) == 2:
+                raise ValueError("expected exactly one of utilization and demand, got both")
+            if not given:
+                return {**data, "utilization": 0.6}
+        return data
+
+
+class Efficiency(Part):
+    """Shares of the peak rates that are reached; both 1 is ``ideal``."""
+
+    compute: Annotated[float, Number(above=0.0, most=1.0)] = 1.0
+    memory: Annotated[float, Number(above=0.0, most=1.0)] = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if data == "ideal":
+            return {}
+        if data == "calibrated":
+            raise ValueError('"calibrated" is not available yet; allowed: ideal, {compute: 0.7, memory: 0.8}')
+        if not isinstance(data, dict | Efficiency):
+            raise ValueError(f"expected ideal or {{compute: 0.7, memory: 0.8}}, got {shown(data)}")
+        return data
+
+    @property
+    def label(self) -> str:
+        """``ideal``, or ``given`` for numbers of the user's."""
+        return "ideal" if self.compute == self.memory == 1.0 else "given"
+
+
+class Modelling(Part):
+    """How time is computed."""
+
+    overlap: Annotated[str, Choice(("full", "none"))] = "full"
+    sram_residency: Annotated[str, OnOff()] = "on"
+    launch_overhead: Annotated[float, Quantity("second", zero=True)] = Field(
+        default_factory=lambda: parse_quantity("5 us", "second")
+    )
+    efficiency: Efficiency = Field(default_factory=dict, validate_default=True)
+    flash_holds: Annotated[tuple[str, ...], Subset(("weights", "kv_cache"))] = ("weights",)
+    flash_path: Annotated[str, Choice(("through_dram", "direct"))] = "through_dram"
+    #: whether one workload's model is loaded at a time or all of them stay
+    resident: Annotated[str, Choice(("one", "all"))] = "one"
+    fusion: Annotated[tuple[str, ...], Subset(FUSION_GROUPS)] = FUSION_GROUPS
+
+
+class Search(Part):
+    """How designs are chosen."""
+
+    method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
+
+
+class Output(Part):
+    """Where results go; a relative `dir` is relative to the current directory."""
+
+    dir: Annotated[str | None, DirectoryName()] = None
+    keep: Annotated[str | None, Choice(("all", "front"), optional=True)] = None
+
+
+class _Workloads(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> object:
+        if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_WORKLOADS:
+            raise ValueError(f"expected a list of 1 to {MOST_WORKLOADS} workloads, got {shown(value)}{_size(value)}")
+        return tuple(value)
+
+
+class _Baselines(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"expected a list, got {shown(value)}")
+        if value:
+            raise ValueError("baselines come with the hardware catalog and are not available yet; leave the list empty")
+        return ()
+
+
+class _Constraints(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or len(value) > 256:
+            raise ValueError(f'expected a list such as ["ttft <= 2 s"], got {shown(value)}{_size(value)}')
+        return tuple(value)
+
+
+class _Objectives(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> object:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected columns and directions such as {{tpot_s: min}}, got {shown(value)}")
+        if not 1 <= len(value) <= MOST_OBJECTIVES:
+            raise ValueError(f"expected 1 to {MOST_OBJECTIVES} objectives, got {len(value)}")
+        return value
+
+
+def _size(value: object) -> str:
+    return f" of {len(value)}" if isinstance(value, list | tuple) and value else ""
+
+
+def _default_objectives() -> dict[str, str]:
+    return {
+        "decode_tokens_per_s": "max",
+        "energy_j_per_token": "min",
+        "tco_usd_per_mtoken": "min",
+        "carbon_g_per_mtoken": "min",
+    }
+
+
+class StudyFile(Part):
+    """A whole study file, without its axes."""
+
+    name: Annotated[str, StudyName()]
+    workloads: Annotated[tuple[Workload, ...], _Workloads()]
+    technology: Technology = Field(default_factory=dict, validate_default=True)
+    deployment: Deployment = Field(default_factory=dict, validate_default=True)
+    modelling: Modelling = Field(default_factory=dict, validate_default=True)
+    baselines: Annotated[tuple[str, ...], _Baselines()] = ()
+    objectives: Annotated[
+        dict[Annotated[str, Named("columns", "a column")], Annotated[str, Choice(("max", "min"))]], _Objectives()
+    ] = Field(default_factory=_default_objectives, validate_default=True)
+    constraints: Annotated[tuple[Any, ...], _Constraints()] = ()
+    search: Search = Field(default_factory=dict, validate_default=True)
+    output: Output = Field(default_factory=dict, validate_default=True)
+
+
+def workload_shares(workloads: tuple[Workload, ...]) -> tuple[float, ...]:
+    """Share of each workload of the mix in the generated tokens.
+
+    Parameters
+    ----------
+    workloads : tuple of Workload
+        Workloads without a share divide what the others leave, equally.
+
+    Returns
+    -------
+    tuple of float
+        Positive; their sum is 1 within 1e-6.
+
+    Raises
+    ------
+    ValueError
+        If the shares that are given do not leave that.
+    """
+    given = [workload.share for workload in workloads if workload.share is not None]
+    total, missing = math.fsum(given), len(workloads) - len(given)
+    if missing == 0 and not abs(total - 1.0) <= 1e-6:
+        raise ValueError(f"expected shares with sum 1, got {total:.9g}")
+    if missing and given and not total < 1.0:
+        raise ValueError(f"expected shares that leave something for the workloads without one, got {total:.9g}")
+    rest = (1.0 - total) / missing if missing else 0.0
+    return tuple(rest if workload.share is None else workload.share for workload in workloads)

@@ -1,0 +1,98 @@
+"""A study back to YAML: one canonical form, which loads to an equal study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from dse.study_axes import DIMENSIONS, ColumnAxis, ScenarioAxis
+from dse.study_fields import Efficiency, Workload
+from dse.study_rules import Quantity
+from dse.units import exact_quantity
+from dse.yaml_loader import resolve_scalar
+
+
+def section_tree(part: BaseModel) -> dict[str, Any]:
+    """One section with every value as it would stand in YAML; what is not given is left out."""
+    tree: dict[str, Any] = {}
+    for key, info in type(part).model_fields.items():
+        value = getattr(part, key)
+        rule = next((rule for rule in info.metadata if isinstance(rule, Quantity)), None)
+        if value is None:
+            continue
+        if rule is not None:
+            tree[key] = exact_quantity(value, rule.unit)
+        elif isinstance(value, Efficiency) and value.label == "ideal":
+            tree[key] = "ideal"
+        elif isinstance(value, BaseModel):
+            tree[key] = section_tree(value)
+        else:
+            tree[key] = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
+    return tree
+
+
+def workload_trees(workloads: Sequence[Workload]) -> list[dict[str, Any]]:
+    """The mix as it would stand in YAML."""
+    return [section_tree(workload) for workload in workloads]
+
+
+def design_tree(columns: Sequence[ColumnAxis], scenarios: Sequence[ScenarioAxis]) -> dict[str, Any]:
+    """Section ``design``: the five dimensions, then every scenario axis by its path."""
+    keys = {name: (key, rule) for key, (name, rule) in DIMENSIONS.items()}
+    tree: dict[str, Any] = {}
+    for axis in columns:
+        key, rule = keys[axis.name]
+        if axis.scale == "list":
+            values = [exact_quantity(value, rule.unit) for value in axis.values]
+            tree[key] = values if len(values) > 1 else values[0]
+        else:
+            ends = [exact_quantity(axis.values[position], rule.unit) for position in (0, -1)]
+            tree[key] = {axis.scale: ends, "points": len(axis.values)}
+    for scenario in scenarios:
+        tree[scenario.path] = list(scenario.values)
+    return tree
+
+
+def dump_yaml(tree: dict[str, Any]) -> str:
+    """YAML text that `dse.yaml_loader.load_yaml` reads back to an equal tree.
+
+    Parameters
+    ----------
+    tree : dict
+        dict, list, str, int, float, bool.
+
+    Returns
+    -------
+    str
+        With keys in the order of the tree.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+        plain = isinstance(resolve_scalar(data), str) if len(data) < 64 else False
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=None if plain else '"')
+
+    def mapping(dumper: yaml.SafeDumper, data: dict[str, Any]) -> yaml.MappingNode:
+        leaf = not any(isinstance(value, list | tuple | dict) for value in data.values())
+        return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=leaf and len(data) <= 4)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_representer(dict, mapping)
+    result: str = yaml.dump(
+        tree, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+    )
+    return result
+
+
+def digest(tree: dict[str, Any]) -> str:
+    """SHA-256 of a study's tree as JSON, without where its output goes [hexadecimal]."""
+    content = {key: value for key, value in tree.items() if key != "output"}
+    return hashlib.sha256(json.dumps(content, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()

@@ -1,0 +1,34 @@
+"""The names a study may use: what the catalogs and the cost tables of this installation know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Names a study may use; the caller collects them from the catalogs.
+
+    Parameters
+    ----------
+    formats, nodes, dram_kinds, flash_kinds, sram_styles, datapaths, prices, segments, grids, constants : tuple of str
+        What is allowed where the study file names such a thing; `flash_kinds` includes ``"none"``.
+    columns : mapping of str to str
+        Column name to its unit as pint writes it; ``"1"`` where it has none. Objectives and constraints use these.
+    known_model : callable
+        Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
+    """
+
+    formats: tuple[str, ...]
+    nodes: tuple[str, ...]
+    dram_kinds: tuple[str, ...]
+    flash_kinds: tuple[str, ...]
+    sram_styles: tuple[str, ...]
+    datapaths: tuple[str, ...]
+    prices: tuple[str, ...]
+    segments: tuple[str, ...]
+    grids: tuple[str, ...]
+    constants: tuple[str, ...]
+    columns: Mapping[str, str]
+    known_model: Callable[[str], None]
