@@ -1,0 +1,170 @@
+"""Hypothesis strategies: random models, precisions, technologies, deployments, and blocks of designs around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from costmodels import tables
+from roofline.model import Attention, LayerKind, Mlp, Model
+from roofline.phases import FUSION_GROUPS
+from roofline.precision import Precision, formats
+from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology
+from sweeps.space import DESIGN_COLUMNS
+
+Array = NDArray[np.float64]
+Designs = dict[str, Array]
+
+DESIGNS = 128
+"""Designs evaluated at once in an example, so that a few examples cover thousands."""
+
+FLASH_PATHS = ("through_dram", "direct")
+
+# Bought in any amount, on any number of dies: what is left to forbid a design is the fit alone.
+UNLIMITED = {
+    "dram_unit_bytes_min": 1.0,
+    "dram_unit_bytes_max": 1e18,
+    "dram_edge_mm_per_unit": 1e-9,
+    "reticle_mm2": 20000.0,
+    "sram_mm2_per_byte": 0.0,
+    "dram_phy_mm2_per_byte_per_s": 0.0,
+    "compute_mm2_per_flop_per_s": 0.0,
+}
+
+
+@st.composite
+def models(draw: st.DrawFn, *, windows: bool = True) -> Model:
+    kv_heads = draw(st.sampled_from([1, 2, 4, 8]))
+    attention = Attention(
+        heads=kv_heads * draw(st.sampled_from([1, 2, 4, 8])),
+        kv_heads=kv_heads,
+        head_dim=draw(st.sampled_from([64, 80, 128, 256])),
+        window=draw(st.sampled_from([None, None, 512, 4096])) if windows else None,
+        qkv_bias=draw(st.booleans()),
+    )
+    hidden = draw(st.sampled_from([512, 1024, 2048, 4096, 8192]))
+    mlp = Mlp(int(hidden * draw(st.sampled_from([1.5, 2.75, 4.0]))), gated=draw(st.booleans()))
+    return Model(
+        name="drawn",
+        hidden=hidden,
+        vocabulary=draw(st.sampled_from([8000, 32000, 128256])),
+        layers=(LayerKind(draw(st.integers(1, 80)), attention, mlp, parallel=draw(st.booleans())),),
+        norm_parameters=hidden,
+        tied_embeddings=draw(st.booleans()),
+    )
+
+
+@st.composite
+def precisions(draw: st.DrawFn) -> Precision:
+    name = st.sampled_from(sorted(formats()))
+    return Precision(draw(name), draw(st.sampled_from(["fp32", "bf16", "fp16", "fp8", "int8"])), draw(name))
+
+
+@st.composite
+def requests(draw: st.DrawFn, *, share: float = 1.0) -> Request:
+    return Request(
+        draw(models()),
+        draw(st.sampled_from([1, 37, 512, 2048, 8192])),
+        draw(st.sampled_from([2, 64, 1024])),
+        draw(st.sampled_from([1, 3, 32, 256])),
+        draw(precisions()),
+        share,
+    )
+
+
+@st.composite
+def mixes(draw: st.DrawFn) -> list[Request]:
+    if draw(st.booleans()):
+        return [draw(requests())]
+    return [draw(requests(share=0.25)), draw(requests(share=0.75))]
+
+
+@st.composite
+def technologies(draw: st.DrawFn, /, **fixed: object) -> Technology:
+    chosen: dict[str, object] = {
+        "node": draw(st.sampled_from(tables.options("nodes"))),
+        "dram_kind": draw(st.sampled_from(tables.options("dram"))),
+        "flash_kind": draw(st.sampled_from(tables.options("flash"))),
+        "sram_style": draw(st.sampled_from(tables.options("sram"))),
+        "datapath": draw(st.sampled_from(tables.options("datapath"))),
+        "formats": draw(
+            st.sampled_from(
+                [("fp16",), ("tf32", "bf16", "fp16", "fp8", "int8"), ("bf16", "fp16", "fp8", "int8", "fp4", "int4")]
+            )
+        ),
+        "granular": draw(st.booleans()),
+        "max_dies": draw(st.sampled_from([None, 1, 2, 4, 8])),
+    }
+    return Technology(**{**chosen, **fixed})  # type: ignore[arg-type]
+
+
+@st.composite
+def modellings(draw: st.DrawFn, flash_path: str | None = None) -> Modelling:
+    return Modelling(
+        overlap=draw(st.sampled_from(["full", "full", "none"])),
+        sram_residency=draw(st.booleans()),
+        launch_overhead_s=draw(st.sampled_from([0.0, 5e-6])),
+        compute_efficiency=draw(st.sampled_from([1.0, 0.6])),
+        memory_efficiency=draw(st.sampled_from([1.0, 0.8])),
+        flash_holds=draw(st.sampled_from([("weights",), ("weights", "kv_cache"), ()])),
+        flash_path=flash_path or draw(st.sampled_from(FLASH_PATHS)),  # type: ignore[arg-type]
+        resident=draw(st.sampled_from(["one", "all"])),
+        fusion=draw(st.sampled_from([FUSION_GROUPS, ("attention",), ()])),
+    )
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> Deployment:
+    use = draw(st.sampled_from([0.6, 1.0, None]))
+    return Deployment(
+        segment=draw(st.sampled_from(["edge", "datacenter"])),
+        view=draw(st.sampled_from(["buyer", "cost"])),
+        utilization=use,
+        demand_tokens_per_s=None if use else draw(st.sampled_from([0.1, 30.0])),
+    )
+
+
+class Drawn(dict[str, Array]):
+    """Design columns that print as where they came from."""
+
+    def __repr__(self) -> str:
+        return f"<{DESIGNS} designs>"
+
+
+@st.composite
+def designs(draw: st.DrawFn, of: Scenario) -> Designs:
+    """Return designs from a phone to beyond a wafer, memories around what the workload needs, some without flash."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    needed = max(workload.footprint_total_bytes for workload in of.workloads)
+    spans = {
+        "dram_bytes_per_s": (10e9, 1e13),
+        "compute_flop_per_s": (1e12, 3e15),
+        "sram_bytes": (2.0**19, max(2.0**33, 2 * needed)),
+        "dram_bytes": (0.02 * needed, 5 * needed),
+        "flash_bytes": (0.02 * needed, 50 * needed),
+    }
+    columns = Drawn({name: low * (high / low) ** rng.random(DESIGNS) for name, (low, high) in spans.items()})
+    columns["flash_bytes"] = np.where(rng.random(DESIGNS) < 0.25, 0.0, columns["flash_bytes"])
+    return columns
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Designs, and the same with more of one resource."""
+
+    axis: str
+    less: Designs
+    more: Designs
+
+
+@st.composite
+def pairs(draw: st.DrawFn, of: Scenario) -> Pairs:
+    less = draw(designs(of))
+    axis = draw(st.sampled_from(DESIGN_COLUMNS))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    factor = 10.0 ** (rng.random(DESIGNS) * rng.choice([1e-3, 0.05, 0.5, 2.0], DESIGNS))
+    extra = np.where(less[axis] == 0, 64e9 * factor, 0.0) if axis == "flash_bytes" else 0.0
+    return Pairs(axis, less, Drawn({**less, axis: less[axis] * factor + extra}))

@@ -1,0 +1,104 @@
+"""The notebooks run from top to bottom, and what they and the README show is what the product prints today."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+
+import dse
+from dse.report.summary import summary
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECONDS_PER_CELL = 120
+REFRESH = "the product prints something else than is committed; CONTRIBUTING.md says how to refresh it"
+
+
+class ThisInterpreter(KernelSpecManager):
+    """Kernels run in the interpreter of the tests, whatever kernels this machine has installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
+
+
+def pictures(notebook: Any) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+def printed(notebook: Any) -> list[str]:
+    """What each code cell prints to standard output."""
+    return [
+        "".join(o["text"] for o in cell.outputs if o.output_type == "stream" and o.name == "stdout")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+def test_there_is_a_notebook() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_and_prints_what_is_committed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    work = tmp_path / "work"
+    work.mkdir()
+    committed = nbformat.read(shutil.copy(path, work), as_version=4)
+    fresh = nbformat.from_dict(committed)
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    kernel = AsyncKernelManager(kernel_spec_manager=ThisInterpreter())
+    NotebookClient(fresh, km=kernel, timeout=SECONDS_PER_CELL, resources={"metadata": {"path": str(work)}}).execute()
+
+    assert pictures(committed) == pictures(fresh) > 0
+    assert printed(committed) == printed(fresh), REFRESH
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_small_and_names_no_path_of_a_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf8")
+    assert len(text) < 1_500_000
+    assert not re.search(r"(?<![\w.])/(home|root|tmp|work|opt|usr|Users)/", text)
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language in the README."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf8"), re.M | re.S)
+
+
+def test_readme_shows_what_the_product_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first text block is the summary of the sweep, apart from the time; the second is what its Python prints."""
+    monkeypatch.chdir(tmp_path)
+    run = dse.sweep(dse.shipped_studies()["llama3-8b-edge"])
+    swept, python_prints = blocks("text")[:2]
+    timing = re.compile(r"^[\d.]+ s, [\d.]+ M designs/s;.*$", re.M)
+    assert timing.search(swept)
+    assert timing.sub("", swept).strip() == timing.sub("", summary(run)).strip(), REFRESH
+
+    (python,) = blocks("python")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(python, "README.md", "exec"), {})
+    assert out.getvalue().strip() == python_prints.strip(), REFRESH
+
+
+def test_readme_shows_a_part_of_the_shipped_study() -> None:
+    study = dse.shipped_studies()["llama3-8b-edge"].read_text(encoding="utf8")
+    (shown,) = blocks("yaml")
+    assert shown in study, REFRESH
