@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -68,6 +70,12 @@ def cli() -> None:
     """Group the commands."""
 
 
+def _drop_output() -> None:
+    """Send what is still buffered nowhere: Python would try to write it once more when it ends, and complain."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run the command line; a wrong study exits with 2, a failed run with 1."""
     from dse.errors import DseError
@@ -85,6 +93,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # the output itself: `dse front RUN > /full/disk`
         click.echo(f"error: cannot write the output: {error.strerror or error}", err=True)
+        _drop_output()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
