@@ -6,7 +6,7 @@ summed in order, so a design's result does not depend on the batch it is evaluat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,6 +36,8 @@ class Machine:
         SRAM used as tile buffer [byte].
     formats : tuple of str
         Number formats computed natively.
+    rates : mapping of str to float
+        Rate of a format relative to the dense 16-bit peak [1], where it is not that of ``formats.csv``.
     launch_overhead_s : float
         Fixed time per launched kernel [s].
     overlap : {"full", "none"}
@@ -49,6 +51,7 @@ class Machine:
     flash_bytes_per_s: Number
     tile_bytes: Number
     formats: tuple[str, ...] = ("tf32", "bf16", "fp16", "fp8", "int8")
+    rates: Mapping[str, float] = field(default_factory=dict)
     launch_overhead_s: float = 0.0
     overlap: Literal["full", "none"] = "full"
     flash_divisor: Number = field(init=False)
@@ -115,7 +118,8 @@ def bound_by(row: Operator, machine: Machine, place: Placement) -> str:
 
 
 def _ceilings(row: Operator, machine: Machine, traffic: Traffic) -> tuple[Number, ...]:
-    rate = native_format(row.compute_format, machine.formats).rate_relative
+    native = native_format(row.compute_format, machine.formats)
+    rate = machine.rates.get(native.name, native.rate_relative)
     return (
         row.flop / (machine.flop_per_s * rate) if row.flop else 0.0,
         row.vector_ops / machine.vector_ops_per_s if row.vector_ops else 0.0,

@@ -17,7 +17,7 @@ from roofline.operators import Operator
 Array = NDArray[np.float64]
 Number = float | Array
 
-CLASSES = ("activations", "kv_cache", "dense", "embedding")
+CLASSES = ("activations", "kv_cache", "dense", "experts", "embedding")
 """Placement order: the first class gets the fastest memory."""
 
 
@@ -84,7 +84,7 @@ def placement(
     dram_bytes: Number,
     flash_bytes: Number,
     reserve_bytes: float = 0.0,
-    flash_holds: Collection[str] = ("dense", "embedding"),
+    flash_holds: Collection[str] = ("dense", "experts", "embedding"),
     ports: tuple[Number, Number] | None = None,
     at_once: bool = True,
 ) -> Placement:

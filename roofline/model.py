@@ -1,9 +1,10 @@
-"""Model: a transformer's dimensions, as kinds of layers with counts."""
+"""Model: a transformer's dimensions, as kinds of layers with counts, and the bytes it keeps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from roofline.layers import Experts, GatedDelta, LayerKind, StateSpace
 from roofline.precision import Precision, number_format
 
 NORM_BYTES_PER_PARAMETER = 2.0
@@ -11,107 +12,8 @@ NORM_BYTES_PER_PARAMETER = 2.0
 
 
 @dataclass(frozen=True)
-class Attention:
-    """Softmax attention with a growing KV cache (MHA, GQA or MQA).
-
-    Attributes
-    ----------
-    heads, kv_heads, head_dim : int
-    window : int or None
-        Tokens a token attends to at most, itself included; None is all of them.
-    qkv_bias, output_bias : bool
-    qk_norm_parameters : int
-        Weights of the norms of Q and K (0: none).
-    rotary : bool
-        Whether rotary position embedding is applied to Q and K.
-    """
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    window: int | None = None
-    qkv_bias: bool = False
-    output_bias: bool = False
-    qk_norm_parameters: int = 0
-    rotary: bool = True
-
-    @property
-    def q_width(self) -> int:
-        """Elements of one token's Q."""
-        return self.heads * self.head_dim
-
-    @property
-    def kv_width(self) -> int:
-        """Elements of one token's K and V together."""
-        return 2 * self.kv_heads * self.head_dim
-
-    def attended(self, context: float) -> float:
-        """Tokens of the KV cache a new token attends to, and that must be held, at `context` tokens."""
-        return context if self.window is None else min(context, float(self.window))
-
-    def mean_attended(self, context: float, steps: float) -> float:
-        """Tokens attended on average over `steps` steps whose mean context is `context`: the mean of min(w, t)."""
-        first, last = context - (steps - 1) / 2, context + (steps - 1) / 2
-        if self.window is None or last <= self.window:
-            return context
-        growing = max(self.window - first + 1, 0.0)
-        return (growing * (first + self.window) / 2 + (steps - growing) * self.window) / steps
-
-    def causal_pairs(self, tokens: float) -> float:
-        """Return the (query, key) pairs of one sequence of `tokens`: s(s+1)/2, or w(w+1)/2 + (s-w)w with a window w."""
-        w = self.attended(tokens)
-        return w * (w + 1) / 2 + (tokens - w) * w
-
-    def matrix_parameters(self, hidden: int) -> int:
-        """Weights of the projections, without biases."""
-        return hidden * (self.q_width + self.kv_width) + self.q_width * hidden
-
-    def vector_parameters(self, hidden: int) -> int:
-        """Biases and norm weights."""
-        qkv = self.q_width + self.kv_width if self.qkv_bias else 0
-        return qkv + (hidden if self.output_bias else 0) + self.qk_norm_parameters
-
-
-@dataclass(frozen=True)
-class Mlp:
-    """Feed-forward block: down(act(gate) * up), or down(act(up)) when not gated."""
-
-    intermediate: int
-    gated: bool = True
-    bias: bool = False
-
-    @property
-    def up_width(self) -> int:
-        """Elements of one token written by the up (and gate) projection."""
-        return self.intermediate * (2 if self.gated else 1)
-
-    def matrix_parameters(self, hidden: int) -> int:
-        """Weights of the projections, without biases."""
-        return hidden * self.up_width + self.intermediate * hidden
-
-    def vector_parameters(self, hidden: int) -> int:
-        """Biases."""
-        return self.up_width + hidden if self.bias else 0
-
-
-@dataclass(frozen=True)
-class LayerKind:
-    """One kind of layer and how many of it there are; `parallel`: attention and MLP share one norm and one residual."""
-
-    count: int
-    attention: Attention
-    mlp: Mlp
-    parallel: bool = False
-
-    @property
-    def norms(self) -> int:
-        """Norms in front of attention and MLP."""
-        return 1 if self.parallel else 2
-
-
-@dataclass(frozen=True)
 class Model:
-    """A decoder-only transformer.
+    """A decoder-only language model.
 
     Attributes
     ----------
@@ -126,6 +28,15 @@ class Model:
     learned_positions : int
         Rows of a learned position table (0: none).
     head_bias : bool
+    extra_norms : int
+        Norms beside the layers' and the final one (of the embedding, say).
+    extra_parameters : int
+        Small parameters beside all that.
+    note : str
+        What was left out of a configuration, such as a vision tower.
+    active_counts : str
+        What the publisher's figure of active parameters counts: ``all``, ``without input embedding`` or
+        ``without embeddings`` (nor LM head).
     """
 
     name: str
@@ -136,6 +47,10 @@ class Model:
     tied_embeddings: bool = False
     learned_positions: int = 0
     head_bias: bool = False
+    extra_norms: int = 0
+    extra_parameters: int = 0
+    note: str = ""
+    active_counts: str = "all"
 
     @property
     def layer_count(self) -> int:
@@ -150,50 +65,97 @@ class Model:
 
     @property
     def matrix_parameters(self) -> int:
-        """Weights of matrices read in full by every pass, LM head included."""
-        layers = sum(
-            k.count * (k.attention.matrix_parameters(self.hidden) + k.mlp.matrix_parameters(self.hidden))
-            for k in self.layers
-        )
+        """Weights of matrices every token is multiplied by, LM head included, routed experts not."""
+        layers = sum(kind.count * kind.matrix_parameters(self.hidden) for kind in self.layers)
         return layers + self.vocabulary * self.hidden
 
     @property
     def vector_parameters(self) -> int:
-        """Norm weights and biases."""
-        layers = sum(
-            k.count
-            * (
-                k.attention.vector_parameters(self.hidden)
-                + k.mlp.vector_parameters(self.hidden)
-                + k.norms * self.norm_parameters
-            )
-            for k in self.layers
-        )
-        return layers + self.norm_parameters + (self.vocabulary if self.head_bias else 0)
+        """Norm weights, biases and other small parameters."""
+        layers = sum(kind.count * kind.vector_parameters(self.hidden, self.norm_parameters) for kind in self.layers)
+        norms = (1 + self.extra_norms) * self.norm_parameters
+        return layers + norms + (self.vocabulary if self.head_bias else 0) + self.extra_parameters
+
+    @property
+    def expert_parameters(self) -> int:
+        """Parameters of all routed experts."""
+        return sum(kind.count * kind.expert_parameters(self.hidden) for kind in self.layers)
 
     @property
     def total_parameters(self) -> int:
         """All parameters, tied tables counted once."""
-        return self.embedding_parameters + self.matrix_parameters + self.vector_parameters
+        return self.embedding_parameters + self.matrix_parameters + self.vector_parameters + self.expert_parameters
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters one token meets, all but the routed experts it is not sent to, as its publisher counts them."""
+        idle = sum(kind.count * kind.idle_expert_parameters(self.hidden) for kind in self.layers)
+        left_out = {"all": 0, "without input embedding": self.embedding_parameters}
+        both = self.embedding_parameters + self.vocabulary * self.hidden
+        return self.total_parameters - idle - left_out.get(self.active_counts, both)
 
 
 def kv_cache_bytes(model: Model, precision: Precision, context: float) -> float:
-    """KV cache of one sequence [byte] at `context` tokens; a window caps what a layer keeps."""
+    """KV cache and states of one sequence [byte] at `context` tokens; a window caps what a layer keeps."""
     width = number_format(precision.kv_cache).bytes
-    return sum(k.count * k.attention.kv_width * k.attention.attended(context) * width for k in model.layers)
+    return sum(
+        k.count * (k.mixer.cache_elements(context) * width + k.mixer.state_bytes()) for k in model.layers if k.mixer
+    )
 
 
 def kv_cache_bytes_per_token(model: Model, precision: Precision) -> float:
-    """KV cache [byte] one more token adds while no window is full: 2 x layers x kv_heads x head_dim x width."""
-    return kv_cache_bytes(model, precision, 1.0)
+    """KV cache [byte] one more token adds while no window is full; states do not count."""
+    width = number_format(precision.kv_cache).bytes
+    return sum(k.count * k.mixer.cache_elements(1.0) * width for k in model.layers if k.mixer)
 
 
 def dense_weight_bytes(model: Model, precision: Precision) -> float:
-    """Weights every pass reads in full [byte]: matrices in the weight format, norms and biases in 16 bit."""
-    matrices = model.matrix_parameters * number_format(precision.weights).bytes
+    """Weights every pass reads in full [byte]: matrices in their group's format, norms and biases in 16 bit."""
+    matrices = sum(n * _width(precision, group) for group, n in matrix_parameters_by_group(model).items())
     return matrices + model.vector_parameters * NORM_BYTES_PER_PARAMETER
+
+
+def matrix_parameters_by_group(model: Model) -> dict[str, int]:
+    """Return the matrix weights that every token meets, by the groups of :data:`roofline.precision.WEIGHT_GROUPS`."""
+    result = {"lm_head": model.vocabulary * model.hidden}
+    for kind in model.layers:
+        parts: list[tuple[str, int]] = []
+        if kind.mixer is not None:
+            recurrent = isinstance(kind.mixer, StateSpace | GatedDelta)
+            parts.append(("recurrent" if recurrent else "attention", kind.mixer.matrix_parameters(model.hidden)))
+        for feed in kind.feed_forwards:
+            if isinstance(feed, Experts):
+                shared = feed.shared.matrix_parameters(model.hidden) if feed.shared else 0
+                parts += [("shared_experts", shared), ("router", feed.matrix_parameters(model.hidden) - shared)]
+            else:
+                parts.append(("mlp", feed.matrix_parameters(model.hidden)))
+        for group, parameters in parts:
+            result[group] = result.get(group, 0) + kind.count * parameters
+    return result
+
+
+def expert_weight_bytes(model: Model, precision: Precision) -> float:
+    """Weights of the routed experts [byte], biases in 16 bit; a pass reads those its tokens reach."""
+    width, total = _width(precision, "experts"), 0.0
+    for kind in model.layers:
+        for feed in kind.feed_forwards:
+            if isinstance(feed, Experts):
+                biases = feed.up_width + (feed.latent or model.hidden) if feed.bias else 0
+                matrices = feed.one_expert_parameters(model.hidden) - biases
+                total += kind.count * feed.experts * (matrices * width + biases * NORM_BYTES_PER_PARAMETER)
+    return total
 
 
 def embedding_bytes(model: Model, precision: Precision) -> float:
     """Tables of which a pass gathers single rows [byte]."""
-    return model.embedding_parameters * number_format(precision.weights).bytes
+    return model.embedding_parameters * _width(precision, "embedding")
+
+
+def weight_bytes(model: Model, precision: Precision) -> float:
+    """All weights [byte]."""
+    dense, experts = dense_weight_bytes(model, precision), expert_weight_bytes(model, precision)
+    return dense + experts + embedding_bytes(model, precision)
+
+
+def _width(precision: Precision, group: str) -> float:
+    return number_format(precision.weights_of(group)).bytes

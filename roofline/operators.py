@@ -84,10 +84,9 @@ class Operators:
         return max(row.act_read_bytes + row.act_write_bytes for row in self.rows)
 
 
-def merged(rows: Iterable[Operator]) -> Operators:
-    """Return the operators with rows that differ in count only merged into one."""
-    seen: dict[Operator, int] = {}
-    for row in rows:
-        key = replace(row, count=0)
-        seen[key] = seen.get(key, 0) + row.count
-    return Operators(tuple(replace(key, count=count) for key, count in seen.items()))
+def merged(counted: Iterable[tuple[int, Operator]]) -> Operators:
+    """Return a table of operators (of count 1) and how often each occurs, equal ones in one row."""
+    counts: dict[Operator, int] = {}
+    for count, row in counted:
+        counts[row] = counts.get(row, 0) + count
+    return Operators(tuple(row if count == 1 else replace(row, count=count) for row, count in counts.items()))

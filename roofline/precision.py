@@ -46,17 +46,37 @@ class Format:
         return self.bits / 8
 
 
+WEIGHT_GROUPS = ("attention", "recurrent", "mlp", "experts", "shared_experts", "router", "embedding", "lm_head")
+"""Groups of weights that may have a format of their own."""
+
+
 @dataclass(frozen=True)
 class Precision:
-    """Formats of weights, activations and KV cache (names of :func:`formats`)."""
+    """Formats of weights, activations and KV cache (names of :func:`formats`).
+
+    `groups` holds (group, format) for groups of :data:`WEIGHT_GROUPS` whose weights differ from `weights`.
+    """
 
     weights: str = "fp16"
     activations: str = "fp16"
     kv_cache: str = "fp16"
+    groups: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (self.weights, self.activations, self.kv_cache):
+        for group, _ in self.groups:
+            if group not in WEIGHT_GROUPS:
+                raise ValueError(f'unknown group of weights "{group}"; known: {", ".join(WEIGHT_GROUPS)}')
+        for name in (self.weights, self.activations, self.kv_cache, *(name for _, name in self.groups)):
             number_format(name)
+
+    def weights_of(self, group: str) -> str:
+        """Return the format of a group's weights."""
+        return dict(self.groups).get(group, self.weights)
+
+    @property
+    def weight_formats(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Everything that decides the bytes of a model's weights."""
+        return self.weights, self.groups
 
 
 @cache

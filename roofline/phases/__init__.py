@@ -1,0 +1,204 @@
+"""Prefill and decode: a model, its precision and a batch as tables of operators (hardware-independent).
+
+Conventions: 1 multiply-accumulate = 2 FLOP; causal attention has s(s+1)/2 pairs; the LM head runs once per sequence;
+the input embedding gathers rows; fused attention reads K and V once each, with KV heads; norms and biases are 16 bit.
+A fused elementwise operator moves no activation bytes of its own: its vector work (and its norm weights) join the
+kernel it is fused into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from roofline.layers import (
+    Attention,
+    CompressedAttention,
+    Experts,
+    FeedForward,
+    GatedDelta,
+    LatentAttention,
+    LayerKind,
+    Mixer,
+)
+from roofline.model import Model
+from roofline.operators import Operator, Operators, merged
+from roofline.phases.attention import attention_rows
+from roofline.phases.compressed import compressed_rows
+from roofline.phases.feed_forward import expert_rows, mlp_rows
+from roofline.phases.latent import latent_rows
+from roofline.phases.passes import FUSION_GROUPS, Beside, Pass, fuse
+from roofline.phases.recurrent import delta_rows, state_space_rows
+from roofline.precision import Precision, number_format
+
+__all__ = ["FUSION_GROUPS", "decode", "prefill"]
+
+SAMPLING_VECTOR_OPS = 5.0  # per logit: a softmax, and the running choice
+
+
+def prefill(
+    model: Model,
+    precision: Precision,
+    *,
+    batch: float,
+    prompt_tokens: float,
+    fusion: Collection[str] = FUSION_GROUPS,
+    dequantization_ops: float = 2.0,
+    accumulator_bytes: float = 4.0,
+) -> Operators:
+    """Return the operators of one pass over `batch` prompts.
+
+    Parameters
+    ----------
+    model : Model
+    precision : Precision
+    batch : float
+        Sequences.
+    prompt_tokens : float
+        Tokens of each prompt.
+    fusion : collection of str
+        Fused groups, of :data:`FUSION_GROUPS`.
+    dequantization_ops : float
+        Vector operations per weight or cached element stored narrower than it is computed in.
+    accumulator_bytes : float
+        Width of partial sums on chip, for the tiling bounds [byte].
+
+    Returns
+    -------
+    Operators
+    """
+    return _operators(
+        Pass(
+            model=model,
+            precision=precision,
+            sequences=batch,
+            tokens=prompt_tokens,
+            context=prompt_tokens,
+            causal=True,
+            fusion=frozenset(fusion),
+            dequantization_ops=dequantization_ops,
+            accumulator_bytes=accumulator_bytes,
+        )
+    )
+
+
+def decode(
+    model: Model,
+    precision: Precision,
+    *,
+    batch: float,
+    context_tokens: float,
+    steps: float = 1.0,
+    fusion: Collection[str] = FUSION_GROUPS,
+    dequantization_ops: float = 2.0,
+    accumulator_bytes: float = 4.0,
+    absorbed: bool = True,
+) -> Operators:
+    """Return the operators of one decode step: one new token per sequence, attending to `context_tokens` in all.
+
+    Parameters as for :func:`prefill`; `context_tokens` includes the new token and may be the mean, even fractional, of
+    that many consecutive `steps`, whose average step is then returned. `absorbed` is how latent attention decodes: on
+    the latents, or on keys and values expanded from them at every step.
+    """
+    return _operators(
+        Pass(
+            model=model,
+            precision=precision,
+            sequences=batch,
+            tokens=1.0,
+            context=context_tokens,
+            causal=False,
+            fusion=frozenset(fusion),
+            dequantization_ops=dequantization_ops,
+            accumulator_bytes=accumulator_bytes,
+            steps=steps,
+            absorbed=absorbed,
+        )
+    )
+
+
+def _operators(step: Pass) -> Operators:
+    unknown = step.fusion - set(FUSION_GROUPS)
+    if unknown:
+        raise ValueError(f'unknown fusion group "{min(unknown)}"; known: {", ".join(FUSION_GROUPS)}')
+    counted: list[tuple[int, Operator]] = [(1, _embedding(step))]
+    for kind in step.model.layers:
+        counted += [(kind.count, row) for row in _layer_rows(step, kind)]
+    counted += [(1, row) for row in _head_rows(step)]
+    return merged(counted)
+
+
+def _embedding(step: Pass) -> Operator:
+    model, tokens = step.model, step.all_tokens
+    # A tied token table is stored as the LM head.
+    widths = [number_format(step.precision.weights_of("lm_head" if model.tied_embeddings else "embedding")).bytes]
+    if model.learned_positions:
+        widths.append(number_format(step.precision.weights_of("embedding")).bytes)
+    return Operator(
+        name="embedding",
+        vector_ops=tokens * model.hidden if model.learned_positions else 0.0,
+        weight_bytes=tokens * model.hidden * sum(widths),
+        weight_class="dense" if model.tied_embeddings else "embedding",
+        act_write_bytes=tokens * model.hidden * step.act,
+    )
+
+
+def _layer_rows(step: Pass, kind: LayerKind) -> list[Operator]:
+    """Return the operators of one layer, its norms and residuals beside the kernels they may join."""
+    norms = kind.norms
+    rows: list[Operator] = []
+    if kind.mixer is not None:
+        before = [Beside("norm", step.layer_norm("norm_attn"), after=False)] if norms else []
+        norms -= len(before)
+        after = [] if kind.parallel else [Beside("residual", step.residual("residual_attn"))]
+        if norms > len(kind.feed_forwards[:1]) and not kind.parallel:
+            after.insert(0, Beside("norm", step.layer_norm("norm_attn_post")))
+            norms -= 1
+        rows += _mixer_rows(step, kind.mixer, before, after)
+    for i, feed in enumerate(kind.feed_forwards):
+        before, after = [], []
+        if norms and not (kind.parallel and kind.mixer is not None):
+            before.append(Beside("norm", step.layer_norm("norm_mlp"), after=False))
+            norms -= 1
+        last = i == len(kind.feed_forwards) - 1
+        while last and norms:
+            after.append(Beside("norm", step.layer_norm("norm_mlp_post")))
+            norms -= 1
+        if last:
+            after.append(Beside("residual", step.residual("residual_mlp")))
+        rows += _feed_forward_rows(step, feed, before, after)
+    return rows
+
+
+def _mixer_rows(step: Pass, mixer: Mixer, before: list[Beside], after: list[Beside]) -> list[Operator]:
+    if isinstance(mixer, Attention):
+        return attention_rows(step, mixer, before, after)
+    if isinstance(mixer, LatentAttention):
+        return latent_rows(step, mixer, before, after)
+    if isinstance(mixer, CompressedAttention):
+        return compressed_rows(step, mixer, before, after)
+    if isinstance(mixer, GatedDelta):
+        return delta_rows(step, mixer, before, after)
+    return state_space_rows(step, mixer, before, after)
+
+
+def _feed_forward_rows(step: Pass, feed: FeedForward, before: list[Beside], after: list[Beside]) -> list[Operator]:
+    if isinstance(feed, Experts):
+        return expert_rows(step, feed, before, after)
+    return mlp_rows(step, feed, before, after)
+
+
+def _head_rows(step: Pass) -> list[Operator]:
+    """Final norm and LM head on the last token of each sequence, and the choice of the next token."""
+    model, sequences = step.model, step.sequences
+    head = step.gemm(
+        "lm_head",
+        sequences,
+        model.vocabulary,
+        model.hidden,
+        group="lm_head",
+        bias=model.vocabulary if model.head_bias else 0.0,
+    )
+    norm = step.norm("norm_final", sequences, model.hidden, model.norm_parameters)
+    logits = sequences * model.vocabulary
+    sampling = step.elementwise("sampling", ops=SAMPLING_VECTOR_OPS * logits, read=logits, write=0.0)
+    return [*fuse(step, head, [Beside("norm", norm, after=False)]), sampling]

@@ -1,0 +1,103 @@
+"""Operators of softmax attention with a KV cache."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from roofline.layers import Attention
+from roofline.model import NORM_BYTES_PER_PARAMETER
+from roofline.operators import Operator
+from roofline.phases.passes import NORM_VECTOR_OPS, Beside, Pass, fuse
+
+SOFTMAX_VECTOR_OPS = 5.0  # per score: scale, running maximum, subtract, exponential, accumulate
+SOFTMAX_PARTS = (("softmax_max", 2.0), ("softmax_exp", 2.0), ("softmax_scale", 1.0))
+GATE_VECTOR_OPS = 4.0  # per element: a sigmoid and a multiplication
+
+
+def attention_rows(step: Pass, att: Attention, before: list[Beside], after: list[Beside]) -> list[Operator]:
+    """Return the operators of one layer's attention; `before` and `after` are what surrounds the block."""
+    hidden, tokens = step.model.hidden, step.all_tokens
+    qkv = step.gemm(
+        "qkv_proj", tokens, att.qkv_width, hidden, group="attention", bias=att.qkv_width if att.qkv_bias else 0.0
+    )
+    qkv = replace(
+        qkv,
+        act_write_bytes=tokens * (att.q_width + (att.o_width if att.output_gate else 0)) * step.act,
+        kv_write_bytes=tokens * att.kv_width * step.kv,
+    )
+    rotated = tokens * (att.q_width + att.kv_heads * att.head_dim)
+    around = list(before)
+    if att.qk_norm_parameters:
+        # K is normalized on its way to the cache.
+        q = tokens * att.q_width
+        row = step.elementwise(
+            "qk_norm", ops=NORM_VECTOR_OPS * rotated, read=q, write=q, parameters=att.qk_norm_parameters
+        )
+        around.append(Beside("norm", row))
+    if att.rotary:
+        around.append(Beside("rope", step.rope(rotated)))
+    o_proj = step.gemm(
+        "o_proj", tokens, hidden, att.o_width, group="attention", bias=hidden if att.output_bias else 0.0
+    )
+    if att.output_gate:
+        # The gate is read beside the attention output, by the kernel that multiplies them.
+        gate_ops = GATE_VECTOR_OPS * tokens * att.o_width
+        o_proj = replace(o_proj, act_read_bytes=2 * o_proj.act_read_bytes, vector_ops=o_proj.vector_ops + gate_ops)
+    return [*fuse(step, qkv, around), *_score_rows(step, att), *fuse(step, o_proj, after)]
+
+
+def _score_rows(step: Pass, att: Attention) -> list[Operator]:
+    """Attention proper: one fused kernel, or QK, softmax and AV with the scores written and read between them."""
+    tokens = step.all_tokens
+    attended = att.attended(step.context) if step.causal else att.mean_attended(step.context, step.steps)
+    pairs = step.sequences * (att.causal_pairs(step.tokens) if step.causal else attended)
+    # Prefill: every cached K and V is needed by some query. Decode: the attended ones.
+    cached = tokens if step.causal else step.sequences * attended
+    kv_bytes = cached * att.kv_width * step.kv
+    tile = (att.heads / att.kv_heads) * att.head_dim * (step.act + step.accumulator_bytes) if step.causal else 0.0
+    windowed = att.window is not None and attended < step.tokens
+    span = attended if att.chunked else step.tokens  # every chunk is a causal attention of its own
+    qk = Operator(
+        name="attention_qk",
+        flop=2 * att.q_width * pairs,
+        compute_format=step.cache_format,
+        vector_ops=step.cache_unpacking(cached * att.kv_heads * att.head_dim),
+        weight_bytes=att.sink_parameters * NORM_BYTES_PER_PARAMETER,
+        act_read_bytes=tokens * att.q_width * step.act,
+        act_write_bytes=att.heads * pairs * step.act,
+        kv_read_bytes=kv_bytes * (att.head_dim / (att.head_dim + att.value_dim)),
+        kv_tile_bytes=span * tile,
+        kv_window_bytes=attended * tile if windowed and not att.chunked else 0.0,
+    )
+    av = replace(
+        qk,
+        name="attention_av",
+        flop=2 * att.o_width * pairs,
+        vector_ops=step.cache_unpacking(cached * att.kv_heads * att.value_dim),
+        weight_bytes=0.0,
+        act_read_bytes=qk.act_write_bytes,
+        act_write_bytes=tokens * att.o_width * step.act,
+        kv_read_bytes=kv_bytes * (att.value_dim / (att.head_dim + att.value_dim)),
+    )
+    if "attention" in step.fusion:
+        return [fused_attention(qk, av, att.heads * pairs, kv_bytes)]
+    return [qk, *softmax_rows(step, att.heads * pairs), av]
+
+
+def fused_attention(qk: Operator, av: Operator, scores: float, kv_bytes: float) -> Operator:
+    """Return QK, softmax and AV as one kernel: scores never leave the chip, the cache is read once."""
+    return replace(
+        qk,
+        name="attention",
+        flop=qk.flop + av.flop,
+        vector_ops=SOFTMAX_VECTOR_OPS * scores + (qk.vector_ops + av.vector_ops),
+        act_write_bytes=av.act_write_bytes,
+        kv_read_bytes=kv_bytes,
+    )
+
+
+def softmax_rows(step: Pass, scores: float) -> list[Operator]:
+    """Return the softmax over written scores: one kernel, or one per part, each reading and writing all scores."""
+    if "softmax" in step.fusion:
+        return [step.elementwise("softmax", ops=SOFTMAX_VECTOR_OPS * scores, read=scores, write=scores)]
+    return [step.elementwise(name, ops=ops * scores, read=scores, write=scores) for name, ops in SOFTMAX_PARTS]
