@@ -1,10 +1,11 @@
-"""Pictures of a front, one function each: colour-blind safe, with units, legible in black and white.
+"""Pictures, one function each: colour-blind safe, with units, legible in black and white.
 
 Figures are made without pyplot, so that they neither need a screen nor disturb the user's own figures.
 """
 
 from results.figures.files import save
 from results.figures.parallel import parallel_coordinates
+from results.figures.roofline import roofline
 from results.figures.scatter import scatter_matrix
 
-__all__ = ["parallel_coordinates", "save", "scatter_matrix"]
+__all__ = ["parallel_coordinates", "roofline", "save", "scatter_matrix"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save(fig: Figure, path_without_suffix: Path, *, staging: Path | None = None) -> list[Path]:
+KINDS = ("png", "svg")
+
+
+def save(
+    fig: Figure, path_without_suffix: Path, *, staging: Path | None = None, kinds: Collection[str] = KINDS
+) -> list[Path]:
     """Write a figure as PNG and as SVG, each whole or not at all.
 
     Parameters
@@ -23,6 +29,8 @@ def save(fig: Figure, path_without_suffix: Path, *, staging: Path | None = None)
         Where to, such as ``runs/x/figures/scatter_matrix``.
     staging : Path, optional
         Directory of unfinished files, on the same file system; that of the figure by default.
+    kinds : collection of str
+        Of :data:`KINDS`: which of the two to write.
 
     Returns
     -------
@@ -38,6 +46,8 @@ def save(fig: Figure, path_without_suffix: Path, *, staging: Path | None = None)
 
     written = []
     for suffix, about in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        if suffix not in kinds:
+            continue
         buffer = io.BytesIO()
         with mpl.rc_context({"svg.hashsalt": "dse", "svg.fonttype": "none"}):
             fig.savefig(buffer, format=suffix, dpi=150, metadata=about)
