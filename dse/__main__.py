@@ -17,6 +17,8 @@ COMMANDS = {
     "check": "Check a study without running it.",
     "new": "Write a commented starter study.",
     "columns": "List every column a result may hold.",
+    "models": "List the models of the catalog, or show one.",
+    "analyze": "Show every operator of a model on an accelerator.",
 }
 
 

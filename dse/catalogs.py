@@ -19,7 +19,7 @@ from results.provenance import sha256_tree
 from roofline import catalog
 from roofline.huggingface import ConfigError, model_from_config
 from roofline.model import Model
-from roofline.precision import formats
+from roofline.precision import WEIGHT_GROUPS, formats
 from sweeps.scenario import Deployment, Technology, resolved_constants
 
 _DEEPEST_JSON = 100
@@ -109,6 +109,7 @@ def vocabulary(models: Models | None = None) -> Vocabulary:
     constants = resolved_constants(Technology(), Deployment())
     return Vocabulary(
         formats=tuple(formats()),
+        weight_groups=WEIGHT_GROUPS,
         nodes=tables.options("nodes"),
         dram_kinds=tables.options("dram"),
         flash_kinds=tables.options("flash"),

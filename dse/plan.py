@@ -121,7 +121,10 @@ def requests(study: Study, models: Models) -> list[Request]:
             output_tokens=workload.output_tokens,
             batch=workload.batch,
             precision=Precision(
-                workload.precision.weights, workload.precision.activations, workload.precision.kv_cache
+                workload.precision.weights,
+                workload.precision.activations,
+                workload.precision.kv_cache,
+                tuple(workload.precision.groups.items()),
             ),
             share=workload.share if workload.share is not None else 1.0,
         )
@@ -171,5 +174,6 @@ def _modelling(study: Study) -> Modelling:
         flash_holds=given.flash_holds,
         flash_path="direct" if given.flash_path == "direct" else "through_dram",
         resident="all" if given.resident == "all" else "one",
+        mla_absorbed=given.mla_decode == "absorbed",
         fusion=given.fusion,
     )

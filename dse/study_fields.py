@@ -32,7 +32,7 @@ from dse.units import parse_quantity
 MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
 MOST_OBJECTIVES = 6
-FUSION_GROUPS = ("attention", "norm", "residual", "rope", "swiglu")
+FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
 
 FormatName = Annotated[str, Named("formats", "a number format")]
 
@@ -49,6 +49,8 @@ class Precision(Part):
     weights: FormatName = Field("fp16", validate_default=True)
     activations: FormatName = Field("fp16", validate_default=True)
     kv_cache: FormatName = Field("fp16", validate_default=True)
+    #: weights of some operator groups in a format of their own, such as {lm_head: fp16}
+    groups: dict[Annotated[str, Named("weight_groups", "a group of weights")], FormatName] = Field(default_factory=dict)
 
 
 class Workload(Part):
@@ -152,6 +154,8 @@ class Modelling(Part):
     flash_path: Annotated[str, Choice(("through_dram", "direct"))] = "through_dram"
     #: whether one workload's model is loaded at a time or all of them stay
     resident: Annotated[str, Choice(("one", "all"))] = "one"
+    #: how latent attention decodes: on the cached latents, or on keys and values expanded from them each step
+    mla_decode: Annotated[str, Choice(("absorbed", "naive"))] = "absorbed"
     fusion: Annotated[tuple[str, ...], Subset(FUSION_GROUPS)] = FUSION_GROUPS
 
 

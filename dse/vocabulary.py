@@ -12,7 +12,8 @@ class Vocabulary:
 
     Parameters
     ----------
-    formats, nodes, dram_kinds, flash_kinds, sram_styles, datapaths, prices, segments, grids, constants : tuple of str
+    formats, weight_groups, nodes, dram_kinds, flash_kinds, sram_styles, datapaths, prices, segments : tuple of str
+    grids, constants : tuple of str
         What is allowed where the study file names such a thing; `flash_kinds` includes ``"none"``.
     columns : mapping of str to str
         Column name to its unit as pint writes it; ``"1"`` where it has none. Objectives and constraints use these.
@@ -21,6 +22,7 @@ class Vocabulary:
     """
 
     formats: tuple[str, ...]
+    weight_groups: tuple[str, ...]
     nodes: tuple[str, ...]
     dram_kinds: tuple[str, ...]
     flash_kinds: tuple[str, ...]

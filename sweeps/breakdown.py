@@ -30,8 +30,14 @@ class OperatorShare:
         Time each ceiling alone would need, all instances [s].
     bound_by : str
         The slowest of the ceilings.
-    flop, sram_bytes, dram_bytes, flash_bytes : float
-        Of all instances.
+    flop, vector_ops : float
+        Matrix and elementwise work of all instances.
+    compute_format : str
+        Number format the matrix work needs.
+    weight_bytes, activation_bytes, kv_bytes : float
+        Compulsory bytes of all instances: what they move at least.
+    sram_bytes, dram_bytes, flash_bytes : float
+        Bytes of all instances across each port, re-reading included.
     """
 
     workload: int
@@ -42,6 +48,11 @@ class OperatorShare:
     ceilings_s: dict[str, float]
     bound_by: str
     flop: float
+    vector_ops: float
+    compute_format: str
+    weight_bytes: float
+    activation_bytes: float
+    kv_bytes: float
     sram_bytes: float
     dram_bytes: float
     flash_bytes: float
@@ -87,6 +98,11 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
                         ceilings_s={name: row.count * t for name, t in zip(CEILINGS, times, strict=True)},
                         bound_by=bound_by(row, machine, place),
                         flop=row.count * row.flop,
+                        vector_ops=row.count * row.vector_ops,
+                        compute_format=row.compute_format,
+                        weight_bytes=row.count * row.weight_bytes,
+                        activation_bytes=row.count * (row.act_read_bytes + row.act_write_bytes),
+                        kv_bytes=row.count * (row.kv_read_bytes + row.kv_write_bytes),
                         sram_bytes=row.count * _one(traffic.sram),
                         dram_bytes=row.count * _one(traffic.dram),
                         flash_bytes=row.count * _one(traffic.flash),

@@ -110,6 +110,7 @@ def machine_of(designs: Columns, scenario: Scenario) -> Machine:
         ),
         tile_bytes=sram * k["sram_tile_fraction"],
         formats=scenario.formats,
+        rates=scenario.rates,
         launch_overhead_s=how.launch_overhead_s,
         overlap=how.overlap,
     )

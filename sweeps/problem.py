@@ -142,7 +142,8 @@ class Problem:
 def _constant(axis: ScenarioColumn, level: int, rows: int) -> NDArray[np.float64] | Categorical:
     if axis.is_text:
         return Categorical(np.full(rows, level, dtype=np.int16), tuple(str(value) for value in axis.values))
-    return np.full(rows, float(axis.values[level]))
+    whole = all(isinstance(value, int) for value in axis.values)
+    return np.full(rows, axis.values[level], dtype=np.int64 if whole else np.float64)
 
 
 def _gathered(parts: list[tuple[NDArray[np.int64], Table]], rows: int) -> Table:

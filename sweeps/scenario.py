@@ -8,7 +8,7 @@ from typing import Literal
 
 from costmodels import tables
 from costmodels.carbon import wafer_kg
-from roofline.model import Model, dense_weight_bytes, embedding_bytes, kv_cache_bytes
+from roofline.model import Model, dense_weight_bytes, embedding_bytes, expert_weight_bytes, kv_cache_bytes, weight_bytes
 from roofline.operators import Operators
 from roofline.phases import FUSION_GROUPS, decode, prefill
 from roofline.precision import (
@@ -80,12 +80,13 @@ class Modelling:
     flash_holds: tuple[str, ...] = ("weights",)
     flash_path: Literal["through_dram", "direct"] = "through_dram"
     resident: Literal["one", "all"] = "one"
+    mla_absorbed: bool = True
     fusion: tuple[str, ...] = FUSION_GROUPS
 
     @property
     def flash_classes(self) -> tuple[str, ...]:
         """Placement classes that may live in flash."""
-        classes = ("dense", "embedding") if "weights" in self.flash_holds else ()
+        classes = ("dense", "experts", "embedding") if "weights" in self.flash_holds else ()
         return (*classes, "kv_cache") if "kv_cache" in self.flash_holds else classes
 
 
@@ -123,13 +124,17 @@ class Limit:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What :func:`sweeps.evaluate.evaluate` needs besides the designs."""
+    """What :func:`sweeps.evaluate.evaluate` needs besides the designs.
+
+    `rates` are those of the number formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
+    """
 
     workloads: tuple[Workload, ...]
     constants: Mapping[str, float]
     formats: tuple[str, ...]
     modelling: Modelling
     deployment: Deployment
+    rates: Mapping[str, float] = field(default_factory=dict)
     granular: bool = False
     power_cap_w: float | None = None
     limits: tuple[Limit, ...] = ()
@@ -220,14 +225,11 @@ def _workloads(
     requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, float]
 ) -> tuple[Workload, ...]:
     # Workloads of one model in one weight format share its weights.
-    weights = {
-        (r.model, r.precision.weights): dense_weight_bytes(r.model, r.precision) + embedding_bytes(r.model, r.precision)
-        for r in requests
-    }
+    weights = {(r.model, r.precision.weight_formats): weight_bytes(r.model, r.precision) for r in requests}
     ops, accumulator = constants["dequantization_ops"], constants["accumulator_bytes"]
     result = []
     for request in requests:
-        own = weights[request.model, request.precision.weights]
+        own = weights[request.model, request.precision.weight_formats]
         before = prefill(
             request.model,
             request.precision,
@@ -246,6 +248,7 @@ def _workloads(
             fusion=modelling.fusion,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
+            absorbed=modelling.mla_absorbed,
         )
         others = sum(weights.values()) - own if modelling.resident == "all" else 0.0
         result.append(
@@ -270,5 +273,6 @@ def _footprint(request: Request, before: Operators, after: Operators) -> dict[st
         "activations": max(before.live_activation_bytes, after.live_activation_bytes),
         "kv_cache": request.batch * kv_cache_bytes(request.model, request.precision, final),
         "dense": dense_weight_bytes(request.model, request.precision),
+        "experts": expert_weight_bytes(request.model, request.precision),
         "embedding": embedding_bytes(request.model, request.precision),
     }

@@ -1,0 +1,208 @@
+"""``dse analyze``: every operator of a model on an accelerator, and the roofline picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dse.analysis import Analysis
+    from roofline.accelerators import Accelerator
+    from sweeps.scenario import Modelling
+
+HELP = """Show every operator of a model on an accelerator: work, bytes, what binds it, time.
+
+\b
+Examples:
+  dse analyze --model llama-3-8b --hardware a100
+  dse analyze --model path/to/config.json --hardware h100 --phase decode --batch 16
+              --context 8192 --precision w4a16kv8 --plot roofline.png
+"""
+MOST_BATCH = 10**8
+MOST_TOKENS = 10**9
+
+
+@click.command(name="analyze", help=HELP)
+@click.option(
+    "--model", metavar="MODEL", required=True, help="A catalog name (dse models), or a Hugging Face config.json."
+)
+@click.option(
+    "--hardware", metavar="NAME", required=True, help="A published accelerator, such as a100, h100, m2-ultra."
+)
+@click.option("--phase", metavar="PHASE", default="both", show_default=True, help="prefill, decode or both.")
+@click.option("--batch", metavar="N", default="1", show_default=True, help="Sequences.")
+@click.option("--prompt", metavar="TOKENS", default="1024", show_default=True, help="Tokens of each prompt (prefill).")
+@click.option(
+    "--context", metavar="TOKENS", help="Tokens attended in decode, the new one included; default: prompt + 1."
+)
+@click.option(
+    "--precision", metavar="TEXT", default="w16a16kv16", show_default=True,
+    help="Weights, activations and KV cache in bits, or as w=int4,a=fp16,kv=fp8.",
+)  # fmt: skip
+@click.option("--launch-overhead", metavar="TIME", default="0 s", show_default=True, help='Of each kernel, as "5 us".')
+@click.option(
+    "--fusion", metavar="GROUPS", default="all", show_default=True, help="all, none, or groups: attention,norm."
+)
+@click.option(
+    "--efficiency", metavar="TEXT", default="ideal", show_default=True, help="ideal, or compute=0.7,memory=0.8."
+)
+@click.option(
+    "--mla-decode", metavar="TEXT", default="absorbed", show_default=True, help="Latent attention: absorbed or naive."
+)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--plot", metavar="FILE", help="Also draw the operators under the ceilings: a .png or .svg file.")
+def command(
+    model: str,
+    hardware: str,
+    phase: str,
+    batch: str,
+    prompt: str,
+    context: str | None,
+    precision: str,
+    launch_overhead: str,
+    fusion: str,
+    efficiency: str,
+    mla_decode: str,
+    form: str,
+    plot: str | None,
+) -> None:
+    """Analyze and print; a file that cannot be drawn is refused before anything is computed."""
+    from dse.analysis import PHASES, analyze
+    from dse.errors import StudyError, did_you_mean, shown
+    from dse.model_facts import read_model
+    from dse.precision_text import precision_of
+    from dse.report.analysis import analysis_text, does_not_fit
+
+    if phase not in (*PHASES, "both"):
+        raise StudyError(
+            f"--phase: expected prefill, decode or both, got {shown(phase)}{did_you_mean(phase, (*PHASES, 'both'))}"
+        )
+    if plot is not None and not plot.lower().endswith((".png", ".svg")):
+        raise StudyError(f"--plot: expected a file that ends in .png or .svg, got {shown(plot)}")
+    given = {
+        "batch": _whole("--batch", batch, 1, MOST_BATCH),
+        "prompt_tokens": _whole("--prompt", prompt, 1, MOST_TOKENS),
+        "context_tokens": None if context is None else _whole("--context", context, 2, MOST_TOKENS),
+    }
+    chip, widths = _hardware(hardware), precision_of(precision)
+    how = _modelling(launch_overhead, fusion, efficiency, mla_decode)
+    read = read_model(model)
+    phases = PHASES if phase == "both" else (phase,)
+    analysis = analyze(read, chip, phases=phases, precision=widths, modelling=how, **given)  # type: ignore[arg-type]
+    drawn = _draw(analysis, plot) if plot is not None else ""
+    click.echo(analysis_text(analysis, form), nl=form != "csv")
+    for line in (does_not_fit(analysis) if form != "table" else "", drawn):
+        if line:
+            click.echo(line, err=True)
+
+
+def _whole(option: str, text: str, least: int, most: int) -> int:
+    from dse.errors import StudyError, shown
+
+    digits = text.strip().replace(",", "").replace("_", "")
+    value = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None
+    if value is None or not least <= value <= most:
+        raise StudyError(f"{option}: expected a whole number from {least} to {most}, got {shown(text)}")
+    return value
+
+
+def _hardware(name: str) -> Accelerator:
+    from dse.errors import StudyError
+    from roofline.accelerators import accelerator
+
+    try:
+        return accelerator(name)
+    except ValueError as error:
+        raise StudyError(f"--hardware: {error}") from None
+
+
+def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: str) -> Modelling:
+    from dataclasses import replace
+
+    from dse.errors import StudyError, did_you_mean, shown
+    from dse.units import UnitError, parse_quantity
+    from roofline.phases import FUSION_GROUPS
+    from sweeps.accelerator import PLAIN
+
+    try:
+        seconds = parse_quantity(launch_overhead, "second")
+    except UnitError as error:
+        raise StudyError(f"--launch-overhead: {error}") from None
+    if seconds < 0:
+        raise StudyError(f"--launch-overhead: expected a time of at least 0 s, got {shown(launch_overhead)}")
+    groups = [group.strip() for group in fusion.split(",")]
+    if groups == ["all"]:
+        groups = list(FUSION_GROUPS)
+    elif groups == ["none"]:
+        groups = []
+    for group in groups:
+        if group not in FUSION_GROUPS:
+            raise StudyError(
+                f"--fusion: there is no group {shown(group)}{did_you_mean(group, FUSION_GROUPS)}; "
+                f"all, none, or of {', '.join(FUSION_GROUPS)}"
+            )
+    if mla_decode not in ("absorbed", "naive"):
+        raise StudyError(f"--mla-decode: expected absorbed or naive, got {shown(mla_decode)}")
+    compute, memory = _efficiency(efficiency)
+    return replace(
+        PLAIN,
+        launch_overhead_s=seconds,
+        fusion=tuple(group for group in FUSION_GROUPS if group in groups),
+        compute_efficiency=compute,
+        memory_efficiency=memory,
+        mla_absorbed=mla_decode == "absorbed",
+    )
+
+
+def _efficiency(text: str) -> tuple[float, float]:
+    """Shares of the compute and the memory peak that are reached."""
+    from dse.errors import StudyError, shown
+
+    wrong = StudyError(
+        f"--efficiency: expected ideal, or compute=0.7,memory=0.8 (above 0, at most 1), got {shown(text)}"
+    )
+    if text.strip() == "calibrated":
+        raise StudyError('--efficiency: "calibrated" is not available yet; allowed: ideal, compute=0.7,memory=0.8')
+    found = {"compute": 1.0, "memory": 1.0}
+    if text.strip() == "ideal":
+        return 1.0, 1.0
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        try:
+            share = float(value)
+        except ValueError:
+            raise wrong from None
+        if name not in found or not 0 < share <= 1:
+            raise wrong
+        found[name] = share
+    return found["compute"], found["memory"]
+
+
+def _draw(analysis: Analysis, plot: str) -> str:
+    """Draw the picture and say where it is."""
+    from pathlib import Path
+
+    from dse.analysis import picture_data
+    from dse.errors import OutputError
+    from dse.precision_text import precision_text
+    from results import figures
+
+    path = Path(plot)
+    points, ceilings = picture_data(analysis)
+    passes = " and ".join(f"{p.phase} ({p.tokens:,} tokens)" for p in analysis.phases)
+    hidden = sum(len(phase.operators) for phase in analysis.phases) - len(points)
+    figure = figures.roofline(
+        points,
+        ceilings,
+        title=f"{analysis.model.name} on {analysis.accelerator.title}",
+        below=f"{passes}, batch {analysis.phases[0].batch:,}, {precision_text(analysis.precision)}",
+        remark=f"efficiency: {analysis.efficiency}"
+        + (f"; {hidden} operators without matrix work are not shown" if hidden else ""),
+    )
+    try:
+        kind = path.suffix.lower().lstrip(".")
+        written = figures.save(figure, path.with_suffix(""), kinds=[kind])
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write there: {error.strerror or error}") from None
+    return f"wrote {written[0]}"
