@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from costmodels import tables
-from roofline.model import Attention, LayerKind, Mlp, Model
+from roofline.layers import (
+    Attention,
+    Experts,
+    FeedForward,
+    GatedDelta,
+    Indexer,
+    LatentAttention,
+    LayerKind,
+    Mixer,
+    Mlp,
+    StateSpace,
+)
+from roofline.model import Model
 from roofline.phases import FUSION_GROUPS
 from roofline.precision import Precision, formats
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology
@@ -47,14 +60,34 @@ def models(draw: st.DrawFn, *, windows: bool = True) -> Model:
     )
     hidden = draw(st.sampled_from([512, 1024, 2048, 4096, 8192]))
     mlp = Mlp(int(hidden * draw(st.sampled_from([1.5, 2.75, 4.0]))), gated=draw(st.booleans()))
+    parallel = draw(st.booleans())
+    kinds = [LayerKind(draw(st.integers(1, 80)), attention, (mlp,), parallel=parallel, norms=1 if parallel else 2)]
+    mixers = draw(st.lists(other_mixers(hidden, windows=windows), max_size=2))
+    kinds += [LayerKind(draw(st.integers(1, 40)), mixer, (draw(mixtures() | st.just(mlp)),)) for mixer in mixers]
     return Model(
         name="drawn",
         hidden=hidden,
         vocabulary=draw(st.sampled_from([8000, 32000, 128256])),
-        layers=(LayerKind(draw(st.integers(1, 80)), attention, mlp, parallel=draw(st.booleans())),),
+        layers=tuple(kinds),
         norm_parameters=hidden,
         tied_embeddings=draw(st.booleans()),
     )
+
+
+def mixtures() -> st.SearchStrategy[FeedForward]:
+    """Few large experts, and many small ones beside a shared one."""
+    return st.sampled_from([Experts(8, 2, 7168), Experts(64, 6, 1408, shared=Mlp(2816)), Experts(256, 8, 512)])
+
+
+def other_mixers(hidden: int, *, windows: bool) -> st.SearchStrategy[Mixer]:
+    """All that is not attention over a cache of heads; with windows also what selects tokens."""
+    latent = LatentAttention(16, None, 512, 128, 64, 128)
+    mixers: list[Mixer] = [latent, GatedDelta(16, 32, 128, 128, 4)]
+    mixers += [StateSpace(2 * hidden, 128, 2 * hidden // 64, 1, 4), StateSpace(2 * hidden, 16, 0, 0, 4, 160)]
+    if windows:
+        mixers += [dataclasses.replace(latent, query_rank=1536, indexer=Indexer(64, 128, 2048, 1536))]
+        mixers += [Attention(32, 8, 128, window=1024, chunked=True)]
+    return st.sampled_from(mixers)
 
 
 @st.composite
@@ -112,6 +145,7 @@ def modellings(draw: st.DrawFn, flash_path: str | None = None) -> Modelling:
         flash_holds=draw(st.sampled_from([("weights",), ("weights", "kv_cache"), ()])),
         flash_path=flash_path or draw(st.sampled_from(FLASH_PATHS)),  # type: ignore[arg-type]
         resident=draw(st.sampled_from(["one", "all"])),
+        mla_absorbed=draw(st.booleans()),
         fusion=draw(st.sampled_from([FUSION_GROUPS, ("attention",), ()])),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from naive_workload import FORMATS, Kernel, Pass, both_passes, chip_format, footprint, weight_bytes
 
 YEAR_S = 365.25 * 24 * 3600
-CLASSES = ("activations", "kv_cache", "dense", "embedding")  # the first gets the fastest memory
+CLASSES = ("activations", "kv_cache", "dense", "experts", "embedding")  # the first gets the fastest memory
 
 # --- where bytes live, and which ports they cross -------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class Ports:
         off_chip = sum(size * share("beyond", name) for name, size in kernel.weights.items())
         off_chip += (kv_reads + kernel.kv_writes) * share("beyond", "kv_cache")
         off_chip += (kernel.reads + kernel.writes) * share("beyond", "activations")
-        off_chip += again * share("beyond", "activations") * share("beyond", "dense")
+        off_chip += again * share("beyond", "activations") * share("beyond", kernel.home)
 
         def held(where: str) -> float:  # each byte once: what is re-read is staged in DRAM
             once = sum(size * share(where, name) for name, size in kernel.weights.items())
@@ -318,10 +318,11 @@ def home_of(
     if (
         modelling.resident == "all"
     ):  # every other model of the mix stays in DRAM; a model that two workloads share, once
-        held = [(request.model, request.precision.weights)]
+        held = [(request.model, request.precision.weights, request.precision.groups)]
         for other in requests:
-            if (other.model, other.precision.weights) not in held:
-                held.append((other.model, other.precision.weights))
+            stored = (other.model, other.precision.weights, other.precision.groups)
+            if stored not in held:
+                held.append(stored)
                 reserve += sum(weight_bytes(other.model, other.precision).values())
     tiers = {
         "sram": design["sram_bytes"] * (1 - k["sram_tile_fraction"]) if modelling.sram_residency else 0.0,
@@ -331,7 +332,7 @@ def home_of(
     }
     classes = []
     for held_class in modelling.flash_holds:
-        classes += ["dense", "embedding"] if held_class == "weights" else [held_class]
+        classes += ["dense", "experts", "embedding"] if held_class == "weights" else [held_class]
     home = place(sizes, tiers, classes)
     prefill, decode = both_passes(request, modelling, k["dequantization_ops"], k["accumulator_bytes"])
     return {"prefill": prefill, "decode": decode, "sizes": sizes, "home": home, "needed": sum(sizes.values()) + reserve}

@@ -1,4 +1,6 @@
-"""The slow naive twin, first half: number formats, the model's bytes, and a pass as kernels launched one by one.
+"""The slow naive twin, first part: number formats, the model's bytes, and a pass as kernels launched one by one.
+
+What is inside a layer is in ``naive_layers`` and ``naive_kernels``.
 
 Plain Python numbers; nothing here calls the product. Where the fast path merges equal operators into a table, this
 walks through every layer and launches kernel after kernel.
@@ -7,11 +9,15 @@ walks through every layer and launches kernel after kernel.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-SIXTEEN_BIT = 2  # norms and biases
+import naive_kernels
+import naive_layers
+from naive_kernels import NORM
+from naive_layers import SIXTEEN_BIT
 
 # --- number formats -------------------------------------------------------------------------------------------------
 
@@ -20,10 +26,20 @@ FORMATS: dict[str, dict[str, str]] = {
     for row in csv.DictReader((files("roofline") / "data" / "formats.csv").read_text(encoding="utf8").splitlines())
 }
 
-ELEMENT = {"int3": "int4", "int2": "int4", "q4_0": "int4", "q8_0": "int8"} | {
-    "mxfp8": "fp8", "mxfp4": "fp4", "nvfp4": "fp4",
-}  # fmt: skip
-"""What a stored format is unpacked to, where that is not itself."""
+
+def element(name: str) -> str:
+    """What a stored format is unpacked to: the float it is made of, or the narrowest integer of 4 or 8 bits."""
+    if name.startswith(("fp8", "mxfp8")):
+        return "fp8"
+    if name in ("mxfp6", "mxfp4", "nvfp4"):
+        return name[-3:]
+    if name in ("ternary", "gptq", "awq"):
+        return "int4"
+    integer = re.match(r"(?:int|i?q)(\d)", name)
+    if integer is not None:
+        return "int4" if int(integer[1]) <= 4 else "int8"
+    return name
+
 
 WIDER = {
     "fp4": ("fp6", "fp8", "fp16", "bf16", "tf32", "fp32"),
@@ -46,7 +62,7 @@ def width(name: str) -> float:
 
 def product_format(one: str, other: str) -> str:
     """The format in which stored operands are multiplied: the activations' for weight-only quantization."""
-    a, b = ELEMENT.get(one, one), ELEMENT.get(other, other)
+    a, b = element(one), element(other)
     if a == b:
         return a
     if {a, b} == {"bf16", "fp16"}:
@@ -72,46 +88,43 @@ def chip_format(name: str, available: Sequence[str]) -> str:
 # --- the model ------------------------------------------------------------------------------------------------------
 
 
+def stored_as(precision: Any, group: str) -> str:
+    """The format of a group's weights."""
+    for name, own in precision.groups:
+        if name == group:
+            return str(own)
+    return str(precision.weights)
+
+
 def weight_bytes(model: Any, precision: Any) -> dict[str, float]:
-    """Bytes of the matrices, norms and biases read in full, and of the tables of which rows are gathered."""
-    w = width(precision.weights)
-    dense = 0.0
+    """Bytes of what every pass reads in full, of the routed experts, and of the tables of which rows are gathered."""
+    total = {"dense": 0.0, "experts": 0.0, "embedding": 0.0}
+    small = (1 + model.extra_norms) * model.norm_parameters + model.extra_parameters
+    small += model.vocabulary if model.head_bias else 0
     for kind in model.layers:
-        a, m = kind.attention, kind.mlp
         for _ in range(kind.count):
-            for heads in (a.heads, a.kv_heads, a.kv_heads):  # Q, K, V
-                dense += model.hidden * heads * a.head_dim * w
-                dense += heads * a.head_dim * SIXTEEN_BIT if a.qkv_bias else 0
-            dense += a.heads * a.head_dim * model.hidden * w  # output
-            dense += model.hidden * SIXTEEN_BIT if a.output_bias else 0
-            dense += a.qk_norm_parameters * SIXTEEN_BIT
-            for _projection in range(2 if m.gated else 1):  # up, gate
-                dense += model.hidden * m.intermediate * w
-                dense += m.intermediate * SIXTEEN_BIT if m.bias else 0
-            dense += m.intermediate * model.hidden * w  # down
-            dense += model.hidden * SIXTEEN_BIT if m.bias else 0
-            dense += model.norm_parameters * SIXTEEN_BIT  # before attention
-            dense += 0 if kind.parallel else model.norm_parameters * SIXTEEN_BIT  # before the MLP
-    dense += model.norm_parameters * SIXTEEN_BIT
-    dense += model.vocabulary * model.hidden * w  # LM head; a tied one is the token table too
-    dense += model.vocabulary * SIXTEEN_BIT if model.head_bias else 0
-    tables = model.learned_positions * model.hidden * w
-    tables += 0 if model.tied_embeddings else model.vocabulary * model.hidden * w
-    return {"dense": dense, "embedding": tables}
+            small += kind.norms * model.norm_parameters + kind.extra_parameters
+            for part in [kind.mixer, *kind.feed_forwards]:
+                if part is None:
+                    continue
+                for tensor in naive_layers.tensors(part, model.hidden):
+                    home = "experts" if tensor.group == "experts" else "dense"
+                    each = SIXTEEN_BIT if tensor.group is None else width(stored_as(precision, tensor.group))
+                    total[home if tensor.home is None else tensor.home] += tensor.elements * each
+    total["dense"] += small * SIXTEEN_BIT
+    total["dense"] += model.vocabulary * model.hidden * width(stored_as(precision, "lm_head"))
+    rows = model.learned_positions + (0 if model.tied_embeddings else model.vocabulary)
+    total["embedding"] += rows * model.hidden * width(stored_as(precision, "embedding"))
+    return total
 
 
-def seen_tokens(attention: Any, context: float) -> float:
-    """Cached tokens that a new token attends to."""
-    return context if attention.window is None else min(context, attention.window)
-
-
-def kv_bytes(model: Any, precision: Any, context: float) -> float:
-    """KV cache of one sequence."""
+def kv_bytes(model: Any, precision: Any, context: int) -> float:
+    """KV cache and states of one sequence."""
     total = 0.0
     for kind in model.layers:
-        for _ in range(kind.count):
-            per_token = 2 * kind.attention.kv_heads * kind.attention.head_dim * width(precision.kv_cache)
-            total += per_token * seen_tokens(kind.attention, context)
+        if kind.mixer is not None:
+            elements, fixed = naive_layers.kept(kind.mixer, context)
+            total += kind.count * (elements * width(precision.kv_cache) + fixed)
     return total
 
 
@@ -126,7 +139,8 @@ class Kernel:
         self.flop = 0.0
         self.format = "fp16"
         self.vector = 0.0
-        self.weights = {"dense": 0.0, "embedding": 0.0}
+        self.weights = {"dense": 0.0, "experts": 0.0, "embedding": 0.0}
+        self.home = "dense"
         self.reads = 0.0
         self.writes = 0.0
         self.kv_reads = 0.0
@@ -136,7 +150,10 @@ class Kernel:
 
 
 class Pass:
-    """The kernels of a prefill (`causal`) or of one decode step, in the order they are launched."""
+    """The kernels of a prefill (`causal`) or of one decode step, in about the order they are launched.
+
+    `contexts` are those of the steps of which this is the mean; of a prefill, its length.
+    """
 
     def __init__(
         self,
@@ -144,146 +161,113 @@ class Pass:
         modelling: Any,
         unpack_ops: float,
         accumulator: float,
-        tokens: float,
-        contexts: Sequence[float],
+        tokens: int,
+        contexts: Sequence[int],
         causal: bool,
     ) -> None:
         self.model, self.precision, self.fusion = request.model, request.precision, modelling.fusion
+        self.absorbed = getattr(modelling, "mla_absorbed", True)
         self.unpack_ops, self.accumulator = unpack_ops, accumulator
         self.sequences, self.tokens, self.contexts, self.causal = request.batch, tokens, contexts, causal
-        self.a = width(self.precision.activations)
+        self.all_tokens = self.sequences * tokens
+        self.hidden = self.model.hidden
+        self.a, self.kv = width(self.precision.activations), width(self.precision.kv_cache)
+        self.precision_of_activations = element(self.precision.activations)
+        self.cache_format = product_format(self.precision.activations, self.precision.kv_cache)
         self.kernels: list[Kernel] = []
         self.embed()
         for kind in self.model.layers:
             for _ in range(kind.count):
                 self.layer(kind)
-        head = self.matmul("lm_head", self.sequences, self.model.vocabulary, self.model.hidden, self.model.head_bias)
+        head = self.matmul("lm_head", self.sequences, self.model.vocabulary, self.hidden, "lm_head")
+        head.weights["dense"] += self.model.vocabulary * SIXTEEN_BIT if self.model.head_bias else 0
         self.norm(head, "norm_final", self.sequences)
-        self.kernels.append(head)
+        logits = self.sequences * self.model.vocabulary
+        self.elementwise("sampling", 5 * logits, logits, 0)
+
+    def launch(self, name: str) -> Kernel:
+        self.kernels.append(Kernel(name))
+        return self.kernels[-1]
 
     def embed(self) -> None:
-        kernel = Kernel("embedding")
-        elements = self.sequences * self.tokens * self.model.hidden
+        kernel = self.launch("embedding")
+        elements = self.all_tokens * self.hidden
         where = "dense" if self.model.tied_embeddings else "embedding"
-        kernel.weights[where] += elements * width(self.precision.weights)
+        table = "lm_head" if self.model.tied_embeddings else "embedding"  # one table, stored once
+        kernel.weights[where] += elements * width(stored_as(self.precision, table))
         if self.model.learned_positions:
-            kernel.weights[where] += elements * width(self.precision.weights)
+            kernel.weights[where] += elements * width(stored_as(self.precision, "embedding"))
             kernel.vector += elements
         kernel.writes = elements * self.a
-        self.kernels.append(kernel)
 
-    def matmul(self, name: str, m: float, n: float, k: float, bias: bool) -> Kernel:
-        kernel = Kernel(name)
-        w = width(self.precision.weights)
-        kernel.format = product_format(self.precision.weights, self.precision.activations)
-        kernel.flop = 2 * m * n * k
-        kernel.weights["dense"] = n * k * w + (n * SIXTEEN_BIT if bias else 0)
+    def matmul(self, name: str, m: float, n: float, k: float, group: str, matrices: float = 1) -> Kernel:
+        """`m` rows, divided over so many matrices of n outputs and k inputs."""
+        kernel = self.launch(name)
+        stored = stored_as(self.precision, group)
+        w = width(stored)
+        kernel.format = product_format(stored, self.precision.activations)
+        kernel.home = "experts" if group == "experts" else "dense"
+        each = m / matrices
+        kernel.flop = matrices * 2 * each * n * k
+        kernel.weights[kernel.home] = matrices * n * k * w
         kernel.reads, kernel.writes = m * k * self.a, m * n * self.a
-        kernel.gemm = {"mnk": m * n * k, "widths": self.a * w * self.accumulator}
+        kernel.gemm = {"mnk": matrices * each * n * k, "widths": self.a * w * self.accumulator}
         if w < width(kernel.format):
-            kernel.vector = self.unpack_ops * n * k
+            kernel.vector = self.unpack_ops * matrices * n * k
         return kernel
 
-    def beside(self, group: str, host: Kernel, name: str, ops: float, reads: float, writes: float, params: int) -> None:
+    def elementwise(self, name: str, ops: float, reads: float, writes: float) -> Kernel:
+        kernel = self.launch(name)
+        kernel.vector, kernel.reads, kernel.writes = ops, reads * self.a, writes * self.a
+        return kernel
+
+    def unpacking(self, elements: float) -> float:
+        """Work to widen elements that come from the cache."""
+        return self.unpack_ops * elements if self.kv < width(self.cache_format) else 0.0
+
+    def beside(
+        self, group: str, host: Kernel, name: str, ops: float, reads: float, writes: float, params: float = 0
+    ) -> None:
         """An elementwise step: part of `host` when its group is fused (moving no activations), else its own kernel."""
         if group in self.fusion:
-            target = host
+            host.vector += ops
+            host.weights["dense"] += params * SIXTEEN_BIT
         else:
-            target = Kernel(name)
-            target.reads, target.writes = reads * self.a, writes * self.a
-            self.kernels.append(target)
-        target.vector += ops
-        target.weights["dense"] += params * SIXTEEN_BIT
+            self.elementwise(name, ops, reads, writes).weights["dense"] += params * SIXTEEN_BIT
 
     def norm(self, host: Kernel, name: str, tokens: float) -> None:
-        elements = tokens * self.model.hidden
-        self.beside("norm", host, name, 4 * elements, elements, elements, self.model.norm_parameters)
+        elements = tokens * self.hidden
+        self.beside("norm", host, name, NORM * elements, elements, elements, self.model.norm_parameters)
 
     def residual(self, host: Kernel, name: str) -> None:
-        elements = self.sequences * self.tokens * self.model.hidden
-        self.beside("residual", host, name, elements, 2 * elements, elements, 0)
+        elements = self.all_tokens * self.hidden
+        self.beside("residual", host, name, elements, 2 * elements, elements)
 
     def layer(self, kind: Any) -> None:
-        attention, mlp, hidden, tokens = kind.attention, kind.mlp, self.model.hidden, self.sequences * self.tokens
-        q, kv = attention.heads * attention.head_dim, 2 * attention.kv_heads * attention.head_dim
-        qkv = self.matmul("qkv_proj", tokens, q + kv, hidden, attention.qkv_bias)
-        qkv.writes = tokens * q * self.a
-        qkv.kv_writes = tokens * kv * width(self.precision.kv_cache)
-        self.norm(qkv, "norm_attn", tokens)
-        self.kernels.append(qkv)
-        q_and_k = tokens * (attention.heads + attention.kv_heads) * attention.head_dim
-        if attention.qk_norm_parameters:
-            self.beside("norm", qkv, "qk_norm", 4 * q_and_k, q_and_k, q_and_k, attention.qk_norm_parameters)
-        if attention.rotary:
-            self.beside("rope", qkv, "rope", 3 * q_and_k, q_and_k, q_and_k, 0)
-        self.attend(attention)
-        out = self.matmul("o_proj", tokens, hidden, q, attention.output_bias)
-        self.kernels.append(out)
-        if not kind.parallel:
-            self.residual(out, "residual_attn")
-        self.feed_forward(kind, mlp, hidden, tokens)
+        """A mixer and its feed-forwards, with the norms and residuals that lead in and out of them.
 
-    def attend(self, attention: Any) -> None:
-        """QK, softmax, AV: fused into one kernel that reads K and V once each, or with the scores in memory."""
-        seen = sum(seen_tokens(attention, context) for context in self.contexts) / len(self.contexts)
-        tokens = self.sequences * self.tokens
-        if self.causal:
-            full = self.tokens - seen  # queries that see a whole window
-            pairs = self.sequences * (seen * (seen + 1) / 2 + full * seen)
-            cached = tokens
-        else:
-            pairs = cached = self.sequences * seen
-        one_cache = cached * attention.kv_heads * attention.head_dim  # elements of K, and of V
-        q_bytes = tokens * attention.heads * attention.head_dim * self.a
-        format_ = product_format(self.precision.activations, self.precision.kv_cache)
-        unpack = self.unpack_ops * one_cache if width(self.precision.kv_cache) < width(format_) else 0.0
-        group = attention.heads / attention.kv_heads
-        halves = []
-        for name in ("attention_qk", "attention_av"):
-            half = Kernel(name)
-            half.format = format_
-            half.flop = 2 * attention.heads * attention.head_dim * pairs
-            half.kv_reads = one_cache * width(self.precision.kv_cache)
-            half.vector = unpack
-            if self.causal:
-                half.rows = {
-                    "tokens": self.tokens,
-                    "row_bytes": group * attention.head_dim * (self.a + self.accumulator),
-                    "window": seen if attention.window is not None else self.tokens,
-                }
-            halves.append(half)
-        scores = attention.heads * pairs
-        softmax = Kernel("softmax")
-        softmax.vector = 5 * scores
-        softmax.reads = softmax.writes = scores * self.a
-        qk, av = halves
-        qk.reads, av.writes = q_bytes, q_bytes
-        qk.writes = av.reads = scores * self.a
-        if "attention" not in self.fusion:
-            self.kernels += [qk, softmax, av]
-            return
-        fused = Kernel("attention")
-        fused.format, fused.rows = format_, qk.rows
-        fused.flop = qk.flop + av.flop
-        fused.vector = qk.vector + softmax.vector + av.vector
-        fused.kv_reads = qk.kv_reads + av.kv_reads
-        fused.reads, fused.writes = qk.reads, av.writes
-        self.kernels.append(fused)
-
-    def feed_forward(self, kind: Any, mlp: Any, hidden: int, tokens: float) -> None:
-        projections = 2 if mlp.gated else 1
-        up = self.matmul("up", tokens, projections * mlp.intermediate, hidden, mlp.bias)
-        if not kind.parallel:
-            self.norm(up, "norm_mlp", tokens)
-        self.kernels.append(up)
-        elements = tokens * mlp.intermediate
-        ops = (5 if mlp.gated else 4) * elements
-        self.beside("swiglu", up, "activation", ops, projections * elements, elements, 0)
-        if "swiglu" in self.fusion:
-            up.writes = elements * self.a
-        down = self.matmul("down", tokens, hidden, mlp.intermediate, mlp.bias)
-        self.kernels.append(down)
-        self.residual(down, "residual_mlp")
+        The first norm goes before the mixer, one before each feed-forward, one after each block if there are more.
+        """
+        left, tokens = kind.norms, self.all_tokens
+        if kind.mixer is not None:
+            first, last = naive_kernels.run(self, kind.mixer)
+            if left:
+                self.norm(first, "norm_attn", tokens)
+                left -= 1
+            if not kind.parallel:
+                if left > (1 if kind.feed_forwards else 0):
+                    self.norm(last, "norm_attn_post", tokens)
+                    left -= 1
+                self.residual(last, "residual_attn")
+        for feed in kind.feed_forwards:
+            first, last = naive_kernels.run(self, feed)
+            if left and (kind.mixer is None or not kind.parallel):
+                self.norm(first, "norm_mlp", tokens)
+                left -= 1
+        if kind.feed_forwards:
+            for _ in range(left):
+                self.norm(last, "norm_mlp_post", tokens)
+            self.residual(last, "residual_mlp")
 
 
 def both_passes(request: Any, modelling: Any, unpack_ops: float, accumulator: float) -> tuple[Pass, Pass]:

@@ -12,9 +12,20 @@ from dataclasses import dataclass
 import naive_workload
 from hypothesis import strategies as st
 
-from roofline.model import Attention, LayerKind, Mlp, Model
+from roofline.layers import (
+    Attention,
+    CompressedAttention,
+    Experts,
+    GatedDelta,
+    Indexer,
+    LatentAttention,
+    LayerKind,
+    Mlp,
+    StateSpace,
+)
+from roofline.model import Model
 from roofline.phases import FUSION_GROUPS
-from roofline.precision import Precision, formats
+from roofline.precision import WEIGHT_GROUPS, Precision, formats
 from sweeps.scenario import Deployment, Limit, Modelling, Request, Technology
 
 CHIP_FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp6", "fp4", "int4")
@@ -34,48 +45,173 @@ def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:
 
 @st.composite
 def attentions(draw: st.DrawFn) -> Attention:
-    """MHA, GQA or MQA with an explicit head size; windows, biases, norms of Q and K, rotary or not."""
+    """MHA, GQA or MQA with an explicit head size; windows or chunks, biases, norms of Q and K, gates, sinks."""
     kv_heads = draw(st.sampled_from((1, 2, 4, 8)))
+    heads = kv_heads * draw(st.sampled_from((1, 2, 3, 7)))
     head_dim = draw(st.sampled_from((16, 40, 64, 128)))
+    shared_kv = draw(st.sampled_from((False, False, True)))
     return Attention(
-        heads=kv_heads * draw(st.sampled_from((1, 2, 3, 7))),
+        heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
+        v_head_dim=None if shared_kv else draw(st.sampled_from((None, None, 24, 192))),
         window=draw(st.none() | st.integers(1, 3000)),
+        chunked=draw(st.booleans()),
         qkv_bias=draw(st.booleans()),
         output_bias=draw(st.booleans()),
         qk_norm_parameters=draw(st.sampled_from((0, 2 * head_dim))),
+        sink_parameters=draw(st.sampled_from((0, heads))),
         rotary=draw(st.booleans()),
+        output_gate=draw(st.booleans()),
+        shared_kv=shared_kv,
+    )
+
+
+@st.composite
+def latent_attentions(draw: st.DrawFn) -> LatentAttention:
+    """MLA with or without compressed queries and with or without an indexer."""
+    indexer = st.builds(
+        Indexer,
+        heads=st.integers(1, 16),
+        head_dim=st.sampled_from((16, 32, 128)),
+        top_k=st.integers(1, 4000),
+        query_width=st.sampled_from((48, 256, 1536)),
+    )
+    return LatentAttention(
+        heads=draw(st.integers(1, 24)),
+        query_rank=draw(st.none() | st.integers(16, 1536)),
+        latent_rank=draw(st.sampled_from((64, 256, 512))),
+        nope_dim=draw(st.sampled_from((32, 64, 128))),
+        rope_dim=draw(st.sampled_from((16, 64))),
+        value_dim=draw(st.sampled_from((32, 128, 192))),
+        indexer=draw(st.none() | indexer),
+    )
+
+
+@st.composite
+def compressed_attentions(draw: st.DrawFn) -> CompressedAttention:
+    """A window alone, or with entries of the whole context, all of them or a selection."""
+    query_rank, ratio = draw(st.sampled_from((48, 512))), draw(st.sampled_from((0, 4, 128)))
+    indexer = st.builds(
+        Indexer,
+        heads=st.integers(1, 16),
+        head_dim=st.sampled_from((16, 128)),
+        top_k=st.integers(1, 1000),
+        query_width=st.just(query_rank),
+    )
+    return CompressedAttention(
+        heads=draw(st.sampled_from((4, 8, 24))),
+        head_dim=draw(st.sampled_from((64, 256))),
+        rope_dim=draw(st.sampled_from((16, 64))),
+        query_rank=query_rank,
+        output_groups=draw(st.sampled_from((1, 4))),
+        output_rank=draw(st.sampled_from((32, 256))),
+        window=draw(st.integers(1, 3000)),
+        ratio=ratio,
+        overlap=draw(st.sampled_from((1, 2))) if ratio else 1,
+        indexer=draw(st.none() | indexer) if ratio else None,
+    )
+
+
+@st.composite
+def state_spaces(draw: st.DrawFn) -> StateSpace:
+    """Mamba of both versions."""
+    inner, second = draw(st.integers(4, 64)) * 64, draw(st.booleans())
+    return StateSpace(
+        inner=inner,
+        state=draw(st.sampled_from((16, 64, 128))),
+        heads=inner // 64 if second else 0,
+        groups=draw(st.sampled_from((1, 8))) if second else 0,
+        conv_kernel=draw(st.integers(2, 5)),
+        step_rank=0 if second else draw(st.integers(1, 256)),
+        projection_bias=draw(st.booleans()),
+        conv_bias=draw(st.booleans()),
+        norm_parameters=draw(st.sampled_from((0, inner))),
+    )
+
+
+@st.composite
+def gated_deltas(draw: st.DrawFn) -> GatedDelta:
+    """The delta rule with a decay per head or per channel, or fixed decays only."""
+    key_heads, delta_rule = draw(st.sampled_from((1, 4, 16))), draw(st.sampled_from((True, True, False)))
+    return GatedDelta(
+        key_heads=key_heads,
+        value_heads=key_heads * draw(st.sampled_from((1, 2))),
+        key_dim=draw(st.sampled_from((32, 128))),
+        value_dim=draw(st.sampled_from((32, 128))),
+        conv_kernel=draw(st.sampled_from((0, 2, 4))),
+        delta_rule=delta_rule,
+        gate_rank=draw(st.sampled_from((0, 0, 16, 128))) if delta_rule else 0,
+    )
+
+
+def mlps() -> st.SearchStrategy[Mlp]:
+    """Plain or gated, with or without biases."""
+    return st.builds(Mlp, intermediate=st.integers(32, 12000), gated=st.booleans(), bias=st.booleans())
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> Experts:
+    """Experts of which some or all are active, with or without shared ones."""
+    experts = draw(st.sampled_from((1, 4, 8, 60)))
+    shared = draw(st.none() | mlps())
+    return Experts(
+        experts=experts,
+        active=min(draw(st.sampled_from((1, 2, 8, 60))), experts),
+        intermediate=draw(st.integers(16, 3000)),
+        gated=draw(st.booleans()),
+        bias=draw(st.booleans()),
+        router_bias=draw(st.booleans()),
+        shared=shared,
+        shared_gate=shared is not None and draw(st.booleans()),
+        latent=draw(st.sampled_from((None, None, 96))),
     )
 
 
 @st.composite
 def layer_kinds(draw: st.DrawFn) -> LayerKind:
-    """A few layers of one kind."""
-    mlp = Mlp(intermediate=draw(st.integers(32, 12000)), gated=draw(st.booleans()), bias=draw(st.booleans()))
-    return LayerKind(draw(st.integers(1, 3)), draw(attentions()), mlp, parallel=draw(st.booleans()))
+    """A few layers of one kind: a mixer, none to two feed-forwards, at least one of them."""
+    mixer = draw(
+        st.one_of(
+            attentions(), attentions(), latent_attentions(), latent_attentions(), compressed_attentions(),
+            state_spaces(), gated_deltas(), st.none(),
+        )
+    )  # fmt: skip
+    feeds = tuple(draw(st.lists(mlps() | mixtures(), min_size=1 if mixer is None else 0, max_size=2)))
+    return LayerKind(
+        draw(st.integers(1, 3)),
+        mixer,
+        feeds,
+        parallel=mixer is not None and bool(feeds) and draw(st.booleans()),
+        norms=draw(st.integers(0, 4 if feeds else 2)),
+        extra_parameters=draw(st.sampled_from((0, 0, 7))),
+    )
 
 
 @st.composite
 def models(draw: st.DrawFn) -> Model:
-    """Dense decoder-only transformers with one or two kinds of layers."""
+    """Decoder-only models with one to three kinds of layers."""
     hidden = draw(st.integers(16, 4096))
     return Model(
         name="drawn",
         hidden=hidden,
         vocabulary=draw(st.integers(100, 150_000)),
-        layers=tuple(draw(st.lists(layer_kinds(), min_size=1, max_size=2))),
+        layers=tuple(draw(st.lists(layer_kinds(), min_size=1, max_size=3))),
         norm_parameters=hidden * draw(st.sampled_from((1, 2))),
         tied_embeddings=draw(st.booleans()),
         learned_positions=draw(st.sampled_from((0, 0, 1024, 2050))),
         head_bias=draw(st.booleans()),
+        extra_norms=draw(st.sampled_from((0, 0, 1))),
+        extra_parameters=draw(st.sampled_from((0, 0, 11))),
     )
 
 
-def precisions() -> st.SearchStrategy[Precision]:
-    """Every format everywhere."""
+@st.composite
+def precisions(draw: st.DrawFn) -> Precision:
+    """Every format everywhere; some groups of weights in one of their own."""
     names = st.sampled_from(tuple(formats()))
-    return st.builds(Precision, weights=names, activations=names, kv_cache=names)
+    groups = draw(st.dictionaries(st.sampled_from(WEIGHT_GROUPS), names, max_size=3))
+    return Precision(draw(names), draw(names), draw(names), tuple(groups.items()))
 
 
 @st.composite
@@ -171,6 +307,7 @@ def modellings(draw: st.DrawFn) -> Modelling:
         flash_holds=holds,
         flash_path=draw(st.sampled_from(("through_dram", "direct"))),
         resident=draw(st.sampled_from(("one", "all"))),
+        mla_absorbed=draw(st.booleans()),
         fusion=tuple(name for name in FUSION_GROUPS if draw(st.booleans())),
     )
 
@@ -178,14 +315,14 @@ def modellings(draw: st.DrawFn) -> Modelling:
 @st.composite
 def design_points(draw: st.DrawFn, needed_bytes: float, unit_bytes_per_s: float, unit_bytes: float) -> dict[str, float]:
     """Capacities in multiples of the need, bandwidth in multiples of what so much DRAM offers."""
-    dram = needed_bytes * draw(log_uniform(0.3, 20.0))
+    dram = needed_bytes * draw(log_uniform(0.3, 1.0) | log_uniform(0.3, 20.0))  # often short, so that flash is used
     bandwidth = unit_bytes_per_s * (dram / unit_bytes) * draw(log_uniform(0.02, 1.1))
     return {
         "dram_bytes_per_s": bandwidth,
         "compute_flop_per_s": bandwidth * draw(log_uniform(1.0, 30_000.0)),
         "sram_bytes": min(needed_bytes * draw(log_uniform(1e-5, 3.0)), 2.7e8),
         "dram_bytes": dram,
-        "flash_bytes": draw(st.just(0.0) | log_uniform(0.2, 8.0).map(lambda x: x * needed_bytes)),
+        "flash_bytes": needed_bytes * draw(st.just(0.0) | log_uniform(0.2, 8.0) | log_uniform(1.0, 8.0)),
     }
 
 

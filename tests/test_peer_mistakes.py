@@ -1,7 +1,7 @@
 """Mistakes found in peers' models, each with the test that would have caught it (numbers as in the project's list).
 
-Every test asserts the right number and that the mistaken one is different. Numbers 10, 11 and 18-20 belong to models
-and systems that are not built yet.
+Every test asserts the right number and that the mistaken one is different. Numbers 10, 11 and 20 are in
+``test_workload_mistakes``; 18 and 19 belong to systems that are not built yet.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dse.units import parse_quantity
 from roofline.catalog import model
 from roofline.huggingface import model_from_config
 from roofline.kernel import bound_by, operator_ceilings
+from roofline.layers import Attention
 from roofline.model import kv_cache_bytes_per_token
 from roofline.phases import decode, prefill
 from roofline.precision import Precision
@@ -246,7 +247,9 @@ def test_mistake_09_head_dim_is_what_the_config_says() -> None:
         "torch_dtype": "bfloat16",
     }
     nemo = model_from_config(config, name="nemo-like")
-    assert nemo.layers[0].attention.head_dim == 128 != 5120 // 32
+    attention = nemo.layers[0].mixer
+    assert isinstance(attention, Attention)
+    assert attention.head_dim == 128 != 5120 // 32
     assert kv_cache_bytes_per_token(nemo, FP16) == 40 * 2 * 8 * 128 * 2 == 163_840
     qkv = next(op for op in decode(nemo, FP16, batch=1, context_tokens=100, fusion=()) if op.name == "qkv_proj")
     assert qkv.flop == 2 * 5120 * (32 + 2 * 8) * 128

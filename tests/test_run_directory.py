@@ -317,7 +317,7 @@ def test_a_front_over_scenario_axes_is_that_of_separate_sweeps(tmp_path: Path, c
         levels = list(itertools.product(*(levels for _, _, levels in AXES.values())))[number]
         rows["point"] += number * len(rows)
         for position, (path, level) in enumerate(zip(AXES, levels, strict=True), start=1):
-            rows.insert(position, path, level if isinstance(level, str) else float(level))
+            rows.insert(position, path, level)
         separate.append(rows.assign(reason=rows["reason"].astype(str)))
     every = pd.concat(separate, ignore_index=True)
     assert run.manifest["designs"] == len(every) == 8 * 3 * 5 * 3 * 2

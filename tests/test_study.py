@@ -31,6 +31,7 @@ def known_model(model: str) -> None:
 
 
 VOCABULARY = Vocabulary(
+    weight_groups=("experts", "lm_head"),
     formats=("fp32", "fp16", "bf16", "fp8", "int8", "int4"),
     nodes=("7nm", "5nm", "3nm"),
     dram_kinds=("hbm3", "hbm3e", "lpddr5x"),
@@ -147,7 +148,8 @@ def test_the_defaults_are_a_datacenter_part() -> None:
     assert deployment.electricity == parse_quantity("0.08 USD/kWh", "USD/joule")
     assert (modelling.overlap, modelling.sram_residency, modelling.flash_path) == ("full", "on", "through_dram")
     assert modelling.flash_holds == ("weights",)
-    assert modelling.fusion == ("attention", "norm", "residual", "rope", "swiglu")
+    assert modelling.fusion == ("attention", "softmax", "norm", "residual", "rope", "swiglu")
+    assert (modelling.mla_decode, modelling.resident, study.workloads[0].precision.groups) == ("absorbed", "one", {})
     assert study.workloads[0].precision.kv_cache == "fp16"
     assert study.column_axes[4].values == (0.0,)
     assert list(study.objectives) == [

@@ -26,11 +26,17 @@ import dse
 from dse.plan import problem_of
 from results.front import FrontArchive
 from results.store import RunPaths, write_table
+from roofline.catalog import model
+from roofline.layers import Attention, Experts, GatedDelta, LatentAttention, LayerKind, Mlp, StateSpace
+from roofline.model import Model
+from roofline.phases import decode, prefill
+from roofline.precision import Precision
 from sweeps.allocator import keep_freed_memory
 from sweeps.evaluate import evaluate
 from sweeps.grid import sweep_chunk
 from sweeps.problem import Problem
 from sweeps.run import run_grid
+from sweeps.scenario import Deployment, Modelling, Request, Technology, scenario
 
 PEER_DESIGNS_PER_S = 0.028e6
 """Designs per second of the fastest peer that evaluates hardware with costs."""
@@ -49,6 +55,19 @@ deployment: {segment: edge, lifetime: 4 years, demand: 200000 token/day}
 constraints: ["ttft <= 2 s", "peak_power <= 30 W", "die_area <= 400 mm**2"]
 output: {keep: front}
 """
+
+
+MIX = (
+    "llama-3-8b",
+    "mistral-7b-v0.1",
+    "qwen2.5-7b",
+    "llama-2-7b",
+    "llama-3.1-8b",
+    "gemma-2-9b",
+    "qwen3-8b",
+    "mixtral-8x7b",
+)
+"""Models of the workloads of a mix."""
 
 
 def median_s(work: Callable[[], object], runs: int = 5) -> float:
@@ -130,6 +149,52 @@ def large_sweep() -> tuple[float, float]:
     return seconds, mebibytes
 
 
+def hybrid() -> Model:
+    """A hundred layers of five kinds."""
+    experts = Experts(512, 10, 512, shared=Mlp(512), shared_gate=True)
+    full = Attention(16, 2, 256, qk_norm_parameters=512, output_gate=True)
+    latent = LatentAttention(16, 1536, 512, 128, 64, 128)
+    kinds = (
+        LayerKind(25, full, (experts,)),
+        LayerKind(25, GatedDelta(16, 32, 128, 128, 4), (experts,)),
+        LayerKind(20, StateSpace(4096, 128, 64, 1, 4, norm_parameters=4096), (experts,)),
+        LayerKind(15, latent, (Mlp(8192),)),
+        LayerKind(15, Attention(16, 2, 256, window=4096), (Mlp(8192),)),
+    )
+    return Model("hybrid", 2048, 151936, kinds, 2048)
+
+
+def tables_s() -> float:
+    """Both phase tables of a hybrid of 100 layers [s]."""
+    of, precision = hybrid(), Precision("int4", "fp16", "fp8")
+
+    def work() -> None:
+        prefill(of, precision, batch=8.0, prompt_tokens=4096.0)
+        decode(of, precision, batch=8.0, context_tokens=4352.0, steps=511.0)
+
+    return median_s(work, 101)
+
+
+def mix_share(problem: Problem) -> tuple[float, float]:
+    """Rate of mixes of eight workloads, of eight models and of one at eight lengths, relative to one workload."""
+    space, int4 = problem.space, Precision("int4", "fp16", "fp16")
+
+    def rate(requests: list[Request]) -> float:
+        of = scenario(requests, Technology(dram_kind="lpddr5x", flash_kind="ufs"), Deployment(), Modelling())
+
+        def work() -> None:
+            for block in space.blocks():
+                with np.errstate(all="ignore"):
+                    evaluate(block.columns, of)
+
+        return space.size / median_s(work)
+
+    models = [Request(model(name), 1024, 256, 1, int4, 1 / 8) for name in MIX]
+    lengths = [Request(model(MIX[0]), 512 * i, 256, 1, int4, 1 / 8) for i in range(1, 9)]
+    alone = statistics.mean(rate([Request(r.model, 1024, 256, 1, int4)]) for r in (models[0], models[-1]))
+    return rate(models) / alone, rate(lengths) / alone
+
+
 def startup_s() -> float:
     """`dse --help` from a shell [s]."""
     command = [sys.executable, "-m", "dse", "--help"]
@@ -151,6 +216,12 @@ def main() -> None:
         ("  the same, datacenter study (a mix of two)", f"{evaluated_per_s(center) / 1e6:.1f} M"),
         ("with constraints, counts and front, edge study", f"{swept_per_s(edge) / 1e6:.1f} M"),
         ("front filter alone, four uniform objectives", f"{filtered_per_s() / 1e6:.0f} M/s"),
+    ]
+    models, lengths = mix_share(edge)
+    rows += [
+        ("both phase tables of a 100-layer hybrid", f"{tables_s() * 1e3:.2f} ms"),
+        ("mix of 8 models, designs/s relative to one", f"1/{1 / models:.1f}"),
+        ("mix of 8 prompt lengths of one model", f"1/{1 / lengths:.1f}"),
     ]
     written, size = written_per_s(edge)
     rows.append((f"Parquet, {len(edge.columns())} columns, {size:.0f} byte/row", f"{written / 1e6:.2f} M rows/s"))
