@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from dse.analysis import Analysis
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
+    from roofline.model import Model
 
 __all__ = [
     "DseError",
@@ -26,8 +28,10 @@ __all__ = [
     "RunError",
     "Study",
     "StudyError",
+    "analyze",
     "evaluate",
     "load",
+    "model",
     "open_run",
     "shipped_studies",
     "sweep",
@@ -84,6 +88,69 @@ def evaluate(
 
     loaded = load(study)
     return evaluate_designs(loaded, problem_of(loaded), designs)
+
+
+def model(source: str | Path | Mapping[str, Any]) -> Model:
+    """Return a model by catalog name, or from a Hugging Face config.json: its path, directory, text or parsed value.
+
+    Raises
+    ------
+    StudyError
+        If there is none, or its architecture is not understood.
+    """
+    from dse.model_facts import read_model
+
+    return read_model(source)
+
+
+def analyze(
+    model: str | Path | Mapping[str, Any] | Model,
+    hardware: str,
+    *,
+    batch: int = 1,
+    prompt_tokens: int = 1024,
+    context_tokens: int | None = None,
+    precision: str = "w16a16kv16",
+) -> Analysis:
+    """Return every operator of prefill and of a decode step of a model on a published accelerator.
+
+    Parameters
+    ----------
+    model : str, path, mapping or Model
+        As :func:`model` takes it, or what it returned.
+    hardware : str
+        A published accelerator, such as ``a100``.
+    batch, prompt_tokens : int
+        Sequences, and tokens of each prompt.
+    context_tokens : int, optional
+        Tokens attended in decode, the new one included; default one more than the prompt.
+    precision : str
+        Bits of weights, activations and KV cache, ``w4a16kv8``, or formats, ``w=int4,a=fp16,kv=fp8``.
+
+    Raises
+    ------
+    StudyError
+        If the model, the precision or the hardware is unknown.
+    """
+    from dse.analysis import analyze as analyzed
+    from dse.errors import StudyError
+    from dse.model_facts import read_model
+    from dse.precision_text import precision_of
+    from roofline.accelerators import accelerator
+    from roofline.model import Model
+
+    try:
+        chip = accelerator(hardware)
+    except ValueError as error:
+        raise StudyError(f"hardware: {error}") from None
+    return analyzed(
+        model if isinstance(model, Model) else read_model(model),
+        chip,
+        batch=batch,
+        prompt_tokens=prompt_tokens,
+        context_tokens=context_tokens,
+        precision=precision_of(precision),
+    )
 
 
 def shipped_studies() -> dict[str, Path]:

@@ -59,14 +59,25 @@ class Models:
             text = read_text(path, what="model configuration")
         except StudyError as error:
             raise ConfigError(f"cannot read the model: {error}") from None
-        if text.count("[") + text.count("{") > 10_000 or _depth(text) > _DEEPEST_JSON:
-            raise ConfigError(f"{path}: nested too deeply for a model configuration")
-        try:
-            config = json.loads(text)
-            json.dumps(config, allow_nan=False, ensure_ascii=False).encode()  # NaN, 1e999, half a surrogate pair
-        except ValueError as error:
-            raise ConfigError(f"{path}: not valid JSON: {error}") from None
-        return config
+        return parsed_config(text, str(path))
+
+
+def parsed_config(text: str, where: str) -> Any:
+    """Return the value of a config.json's text; `where` it comes from is named in errors.
+
+    Raises
+    ------
+    ConfigError
+        If it is no JSON, or nested like a bomb.
+    """
+    if text.count("[") + text.count("{") > 10_000 or _depth(text) > _DEEPEST_JSON:
+        raise ConfigError(f"{where}: nested too deeply for a model configuration")
+    try:
+        config = json.loads(text)
+        json.dumps(config, allow_nan=False, ensure_ascii=False).encode()  # NaN, 1e999, half a surrogate pair
+    except ValueError as error:
+        raise ConfigError(f"{where}: not valid JSON: {error}") from None
+    return config
 
 
 def models_beside(path: str | Path | None) -> Models:

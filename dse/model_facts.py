@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
-from dse.catalogs import Models, is_path, model_error
+from dse.catalogs import Models, is_path, model_error, parsed_config
 from roofline import catalog
+from roofline.huggingface import model_from_config
 from roofline.model import Model, kv_cache_bytes, kv_cache_bytes_per_token, weight_bytes
 from roofline.precision import Precision, formats
 
@@ -16,8 +18,8 @@ COMMON_WEIGHTS = ("fp32", "fp16", "fp8", "int8", "q8_0", "q4_k_m", "q4_0", "int4
 COMMON_CACHES = ("fp16", "fp8", "int4")
 
 
-def read_model(name: str) -> Model:
-    """Return the model with a catalog name, or of a config.json or its directory.
+def read_model(source: str | Path | Mapping[str, Any]) -> Model:
+    """Return a model: by catalog name, or from a config.json - its path, its directory, its text or its parsed value.
 
     Raises
     ------
@@ -25,9 +27,13 @@ def read_model(name: str) -> Model:
         If there is none, or it is not understood.
     """
     try:
-        return Models()(name)
+        if isinstance(source, Mapping):
+            return model_from_config(source)
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return model_from_config(parsed_config(source, "the configuration"))
+        return Models()(str(source))
     except ValueError as error:
-        raise model_error(name, error) from None
+        raise model_error("config" if isinstance(source, Mapping) else str(source), error) from None
 
 
 def catalog_facts() -> list[dict[str, Any]]:
