@@ -175,5 +175,6 @@ def _modelling(study: Study) -> Modelling:
         flash_path="direct" if given.flash_path == "direct" else "through_dram",
         resident="all" if given.resident == "all" else "one",
         mla_absorbed=given.mla_decode == "absorbed",
+        split_qkv=given.qkv == "split",
         fusion=given.fusion,
     )

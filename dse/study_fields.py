@@ -156,6 +156,8 @@ class Modelling(Part):
     resident: Annotated[str, Choice(("one", "all"))] = "one"
     #: how latent attention decodes: on the cached latents, or on keys and values expanded from them each step
     mla_decode: Annotated[str, Choice(("absorbed", "naive"))] = "absorbed"
+    #: whether Q, K and V are projected by one kernel, or Q by one and K and V by another
+    qkv: Annotated[str, Choice(("joint", "split"))] = "joint"
     fusion: Annotated[tuple[str, ...], Subset(FUSION_GROUPS)] = FUSION_GROUPS
 
 

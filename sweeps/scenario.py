@@ -81,6 +81,7 @@ class Modelling:
     flash_path: Literal["through_dram", "direct"] = "through_dram"
     resident: Literal["one", "all"] = "one"
     mla_absorbed: bool = True
+    split_qkv: bool = False
     fusion: tuple[str, ...] = FUSION_GROUPS
 
     @property
@@ -238,6 +239,7 @@ def _workloads(
             fusion=modelling.fusion,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
+            split_qkv=modelling.split_qkv,
         )
         after = decode(
             request.model,
@@ -248,6 +250,7 @@ def _workloads(
             fusion=modelling.fusion,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
+            split_qkv=modelling.split_qkv,
             absorbed=modelling.mla_absorbed,
         )
         others = sum(weights.values()) - own if modelling.resident == "all" else 0.0

@@ -146,6 +146,7 @@ def modellings(draw: st.DrawFn, flash_path: str | None = None) -> Modelling:
         flash_path=flash_path or draw(st.sampled_from(FLASH_PATHS)),  # type: ignore[arg-type]
         resident=draw(st.sampled_from(["one", "all"])),
         mla_absorbed=draw(st.booleans()),
+        split_qkv=draw(st.booleans()),
         fusion=draw(st.sampled_from([FUSION_GROUPS, ("attention",), ()])),
     )
 

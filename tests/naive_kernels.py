@@ -28,9 +28,17 @@ def attention(work: Any, part: Any) -> tuple[Any, Any]:
     tokens, value = work.all_tokens, part.head_dim if part.v_head_dim is None else part.v_head_dim
     q, k, v, o = part.heads * part.head_dim, part.kv_heads * part.head_dim, part.kv_heads * value, part.heads * value
     outputs = q + k + (0 if part.shared_kv else v) + (o if part.output_gate else 0)
-    project = work.matmul("qkv_proj", tokens, outputs, work.hidden, "attention")
+    queries = q + (o if part.output_gate else 0)
+    if work.split_qkv:
+        first = work.matmul("q_proj", tokens, queries, work.hidden, "attention")
+        first.weights["dense"] += queries * SIXTEEN_BIT if part.qkv_bias else 0
+        outputs -= queries
+        project = work.matmul("kv_proj", tokens, outputs, work.hidden, "attention")
+        project.writes = 0
+    else:
+        first = project = work.matmul("qkv_proj", tokens, outputs, work.hidden, "attention")
+        project.writes = tokens * queries * work.a
     project.weights["dense"] += outputs * SIXTEEN_BIT if part.qkv_bias else 0
-    project.writes = tokens * (q + (o if part.output_gate else 0)) * work.a
     project.kv_writes = tokens * (k + v) * work.kv
     if part.qk_norm_parameters:  # K on its way to the cache
         q_only = tokens * q
@@ -43,7 +51,7 @@ def attention(work: Any, part: Any) -> tuple[Any, Any]:
     if part.output_gate:
         out.vector += GATE * tokens * o
         out.reads += tokens * o * work.a
-    return project, out
+    return first, out
 
 
 def attend(work: Any, part: Any, value: int) -> None:

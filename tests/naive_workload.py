@@ -167,6 +167,7 @@ class Pass:
     ) -> None:
         self.model, self.precision, self.fusion = request.model, request.precision, modelling.fusion
         self.absorbed = getattr(modelling, "mla_absorbed", True)
+        self.split_qkv = getattr(modelling, "split_qkv", False)
         self.unpack_ops, self.accumulator = unpack_ops, accumulator
         self.sequences, self.tokens, self.contexts, self.causal = request.batch, tokens, contexts, causal
         self.all_tokens = self.sequences * tokens

@@ -308,6 +308,7 @@ def modellings(draw: st.DrawFn) -> Modelling:
         flash_path=draw(st.sampled_from(("through_dram", "direct"))),
         resident=draw(st.sampled_from(("one", "all"))),
         mla_absorbed=draw(st.booleans()),
+        split_qkv=draw(st.booleans()),
         fusion=tuple(name for name in FUSION_GROUPS if draw(st.booleans())),
     )
 

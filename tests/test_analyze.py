@@ -275,6 +275,7 @@ def test_every_width_in_bits_means_a_format_of_that_width() -> None:
         (("--efficiency", "compute=nan"), "--efficiency: expected"),
         (("--efficiency", "calibrated"), '--efficiency: "calibrated" is not available yet'),
         (("--mla-decode", "fast"), "--mla-decode: expected absorbed or naive"),
+        (("--qkv", "three"), "--qkv: expected joint or split"),
         (("--plot", "x.pdf"), "--plot: expected a file that ends in .png or .svg"),
     ],
 )

@@ -145,3 +145,17 @@ def test_each_fusion_group_launches_less_and_moves_less() -> None:
             assert fused.total(quantity) < alone.total(quantity), group
         for quantity in ("flop", "vector_ops", "weight_bytes", "kv_read_bytes", "kv_write_bytes"):
             assert fused.total(quantity) == pytest.approx(alone.total(quantity), rel=1e-12), group
+
+
+def test_q_apart_from_k_and_v_is_the_same_work_and_reads_the_input_twice() -> None:
+    llama = model("llama-3-8b")
+    joint, split = (
+        prefill(llama, Precision(), batch=1.0, prompt_tokens=512.0, split_qkv=apart) for apart in (False, True)
+    )
+    assert {row.name for row in split} - {row.name for row in joint} == {"q_proj", "kv_proj"}
+    for quantity in ("flop", "vector_ops", "weight_bytes", "act_write_bytes", "kv_write_bytes"):
+        assert split.total(quantity) == pytest.approx(joint.total(quantity), rel=1e-12)
+    assert split.total("act_read_bytes") - joint.total("act_read_bytes") == 32 * 512 * 4096 * 2
+    assert split.kernels - joint.kernels == 32
+    rows = {row.name: row for row in split}
+    assert (rows["q_proj"].flop, rows["kv_proj"].flop) == (2 * 512 * 4096 * 4096, 2 * 512 * 4096 * 2048)

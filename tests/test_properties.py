@@ -384,6 +384,8 @@ def full_sum_gap(of: Scenario, asked: Request, columns: Designs) -> Array:
             context_tokens=context,
             fusion=of.modelling.fusion,
             dequantization_ops=of.constants["dequantization_ops"],
+            absorbed=of.modelling.mla_absorbed,
+            split_qkv=of.modelling.split_qkv,
         )
         total = total + spread(pass_time(step, machine, place).seconds)
     mean = spread(pass_time(workload.decode, machine, place).seconds)

@@ -149,7 +149,8 @@ def test_the_defaults_are_a_datacenter_part() -> None:
     assert (modelling.overlap, modelling.sram_residency, modelling.flash_path) == ("full", "on", "through_dram")
     assert modelling.flash_holds == ("weights",)
     assert modelling.fusion == ("attention", "softmax", "norm", "residual", "rope", "swiglu")
-    assert (modelling.mla_decode, modelling.resident, study.workloads[0].precision.groups) == ("absorbed", "one", {})
+    assert (modelling.mla_decode, modelling.qkv, modelling.resident) == ("absorbed", "joint", "one")
+    assert study.workloads[0].precision.groups == {}
     assert study.workloads[0].precision.kv_cache == "fp16"
     assert study.column_axes[4].values == (0.0,)
     assert list(study.objectives) == [

@@ -50,6 +50,7 @@ MOST_TOKENS = 10**9
 @click.option(
     "--mla-decode", metavar="TEXT", default="absorbed", show_default=True, help="Latent attention: absorbed or naive."
 )
+@click.option("--qkv", metavar="TEXT", default="joint", show_default=True, help="Q, K, V: one kernel (joint) or split.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--plot", metavar="FILE", help="Also draw the operators under the ceilings: a .png or .svg file.")
 def command(
@@ -64,6 +65,7 @@ def command(
     fusion: str,
     efficiency: str,
     mla_decode: str,
+    qkv: str,
     form: str,
     plot: str | None,
 ) -> None:
@@ -86,7 +88,7 @@ def command(
         "context_tokens": None if context is None else _whole("--context", context, 2, MOST_TOKENS),
     }
     chip, widths = _hardware(hardware), precision_of(precision)
-    how = _modelling(launch_overhead, fusion, efficiency, mla_decode)
+    how = _modelling(launch_overhead, fusion, efficiency, mla_decode, qkv)
     read = read_model(model)
     phases = PHASES if phase == "both" else (phase,)
     analysis = analyze(read, chip, phases=phases, precision=widths, modelling=how, **given)  # type: ignore[arg-type]
@@ -117,7 +119,7 @@ def _hardware(name: str) -> Accelerator:
         raise StudyError(f"--hardware: {error}") from None
 
 
-def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: str) -> Modelling:
+def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: str, qkv: str) -> Modelling:
     from dataclasses import replace
 
     from dse.errors import StudyError, did_you_mean, shown
@@ -144,6 +146,8 @@ def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: s
             )
     if mla_decode not in ("absorbed", "naive"):
         raise StudyError(f"--mla-decode: expected absorbed or naive, got {shown(mla_decode)}")
+    if qkv not in ("joint", "split"):
+        raise StudyError(f"--qkv: expected joint or split, got {shown(qkv)}")
     compute, memory = _efficiency(efficiency)
     return replace(
         PLAIN,
@@ -152,6 +156,7 @@ def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: s
         compute_efficiency=compute,
         memory_efficiency=memory,
         mla_absorbed=mla_decode == "absorbed",
+        split_qkv=qkv == "split",
     )
 
 

@@ -44,6 +44,7 @@ def prefill(
     fusion: Collection[str] = FUSION_GROUPS,
     dequantization_ops: float = 2.0,
     accumulator_bytes: float = 4.0,
+    split_qkv: bool = False,
 ) -> Operators:
     """Return the operators of one pass over `batch` prompts.
 
@@ -61,6 +62,8 @@ def prefill(
         Vector operations per weight or cached element stored narrower than it is computed in.
     accumulator_bytes : float
         Width of partial sums on chip, for the tiling bounds [byte].
+    split_qkv : bool
+        Whether Q is projected apart from K and V, by kernels that both read the input.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def prefill(
             fusion=frozenset(fusion),
             dequantization_ops=dequantization_ops,
             accumulator_bytes=accumulator_bytes,
+            split_qkv=split_qkv,
         )
     )
 
@@ -92,6 +96,7 @@ def decode(
     dequantization_ops: float = 2.0,
     accumulator_bytes: float = 4.0,
     absorbed: bool = True,
+    split_qkv: bool = False,
 ) -> Operators:
     """Return the operators of one decode step: one new token per sequence, attending to `context_tokens` in all.
 
@@ -112,6 +117,7 @@ def decode(
             accumulator_bytes=accumulator_bytes,
             steps=steps,
             absorbed=absorbed,
+            split_qkv=split_qkv,
         )
     )
 

@@ -17,16 +17,23 @@ GATE_VECTOR_OPS = 4.0  # per element: a sigmoid and a multiplication
 def attention_rows(step: Pass, att: Attention, before: list[Beside], after: list[Beside]) -> list[Operator]:
     """Return the operators of one layer's attention; `before` and `after` are what surrounds the block."""
     hidden, tokens = step.model.hidden, step.all_tokens
-    qkv = step.gemm(
-        "qkv_proj", tokens, att.qkv_width, hidden, group="attention", bias=att.qkv_width if att.qkv_bias else 0.0
+    projections = _projections(step, att, before)
+    o_proj = step.gemm(
+        "o_proj", tokens, hidden, att.o_width, group="attention", bias=hidden if att.output_bias else 0.0
     )
-    qkv = replace(
-        qkv,
-        act_write_bytes=tokens * (att.q_width + (att.o_width if att.output_gate else 0)) * step.act,
-        kv_write_bytes=tokens * att.kv_width * step.kv,
-    )
+    if att.output_gate:
+        # The gate is read beside the attention output, by the kernel that multiplies them.
+        gate_ops = GATE_VECTOR_OPS * tokens * att.o_width
+        o_proj = replace(o_proj, act_read_bytes=2 * o_proj.act_read_bytes, vector_ops=o_proj.vector_ops + gate_ops)
+    return [*projections, *_score_rows(step, att), *fuse(step, o_proj, after)]
+
+
+def _projections(step: Pass, att: Attention, before: list[Beside]) -> list[Operator]:
+    """Q, K and V as one kernel, or Q and K/V as two that both read the input."""
+    hidden, tokens = step.model.hidden, step.all_tokens
+    q_width = att.q_width + (att.o_width if att.output_gate else 0)
     rotated = tokens * (att.q_width + att.kv_heads * att.head_dim)
-    around = list(before)
+    around: list[Beside] = []
     if att.qk_norm_parameters:
         # K is normalized on its way to the cache.
         q = tokens * att.q_width
@@ -36,14 +43,16 @@ def attention_rows(step: Pass, att: Attention, before: list[Beside], after: list
         around.append(Beside("norm", row))
     if att.rotary:
         around.append(Beside("rope", step.rope(rotated)))
-    o_proj = step.gemm(
-        "o_proj", tokens, hidden, att.o_width, group="attention", bias=hidden if att.output_bias else 0.0
-    )
-    if att.output_gate:
-        # The gate is read beside the attention output, by the kernel that multiplies them.
-        gate_ops = GATE_VECTOR_OPS * tokens * att.o_width
-        o_proj = replace(o_proj, act_read_bytes=2 * o_proj.act_read_bytes, vector_ops=o_proj.vector_ops + gate_ops)
-    return [*fuse(step, qkv, around), *_score_rows(step, att), *fuse(step, o_proj, after)]
+
+    def project(name: str, width: int) -> Operator:
+        return step.gemm(name, tokens, width, hidden, group="attention", bias=width if att.qkv_bias else 0.0)
+
+    q_bytes, cached = tokens * q_width * step.act, tokens * att.kv_width * step.kv
+    if not step.split_qkv:
+        qkv = replace(project("qkv_proj", att.qkv_width), act_write_bytes=q_bytes, kv_write_bytes=cached)
+        return fuse(step, qkv, [*before, *around])
+    kv = replace(project("kv_proj", att.qkv_width - q_width), act_write_bytes=0.0, kv_write_bytes=cached)
+    return [*fuse(step, project("q_proj", q_width), before), *fuse(step, kv, around)]
 
 
 def _score_rows(step: Pass, att: Attention) -> list[Operator]:

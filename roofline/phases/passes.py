@@ -30,6 +30,8 @@ class Pass:
         Consecutive decode steps this is the average of.
     absorbed : bool
         Latent attention decodes on the latents themselves, its up-projections absorbed into query and output.
+    split_qkv : bool
+        Q is projected apart from K and V.
     """
 
     model: Model
@@ -43,6 +45,7 @@ class Pass:
     accumulator_bytes: float
     steps: float = 1.0
     absorbed: bool = True
+    split_qkv: bool = False
 
     @property
     def all_tokens(self) -> float:
