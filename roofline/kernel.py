@@ -98,7 +98,7 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
     write: Number = 0.0
     for row in operators:
         traffic = operator_traffic(row, place, machine.tile_bytes)
-        seconds = seconds + row.count * _operator_s(row, machine, traffic)
+        seconds = seconds + row.count * combined_s(_ceilings(row, machine, traffic), machine.overlap)
         sram = sram + row.count * traffic.sram
         dram = dram + row.count * traffic.dram
         flash = flash + row.count * traffic.flash
@@ -129,9 +129,10 @@ def _ceilings(row: Operator, machine: Machine, traffic: Traffic) -> tuple[Number
     )
 
 
-def _operator_s(row: Operator, machine: Machine, traffic: Traffic) -> Number:
-    compute, vector, sram, dram, flash = _ceilings(row, machine, traffic)
-    if machine.overlap == "none":
+def combined_s(ceilings: tuple[Number, ...], overlap: str) -> Number:
+    """Return an operator's time from the times of its ceilings [s]: the largest with full overlap, else the sum."""
+    compute, vector, sram, dram, flash = ceilings
+    if overlap == "none":
         return ((compute + vector) + (sram + flash)) + dram
     # Terms that depend on few axes are combined first, so that only one step covers the whole grid block.
     return _largest((_largest((compute, vector)), dram, _largest((sram, flash))))

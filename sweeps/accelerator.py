@@ -13,9 +13,6 @@ from sweeps.space import Columns
 PLAIN = Modelling(sram_residency=False, launch_overhead_s=0.0, flash_holds=())
 """The plain roofline: no launch overhead, full overlap, peak rates."""
 
-VECTOR_RATE_RELATIVE = 1 / 16
-"""Elementwise rate relative to the dense 16-bit rate where the fp32 peak is not published (that of an A100)."""
-
 UNKNOWN_SRAM_BYTES = 1e18
 UNBOUNDED_SRAM = 1e12
 
@@ -46,8 +43,9 @@ def on_accelerator(
         "sram_tile_fraction": 1.0,
         "sram_bytes_per_s_per_byte": UNBOUNDED_SRAM,
         "os_reserve_bytes": 0.0,
-        "vector_rate_relative": accelerator.rates.get("fp32", VECTOR_RATE_RELATIVE),
     }
+    if "fp32" in accelerator.rates:  # elementwise work runs at the fp32 rate; unpublished, at that of the table
+        constants["vector_rate_relative"] = accelerator.rates["fp32"]
     technology = Technology(formats=accelerator.formats, constants=constants)
     plain = replace(modelling, sram_residency=False, flash_holds=())
     found = scenario([replace(request, share=1.0)], technology, Deployment(), plain)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roofline.kernel import CEILINGS, bound_by, operator_ceilings
+from roofline.kernel import CEILINGS, bound_by, combined_s, operator_ceilings
 from roofline.memory import operator_traffic
 from sweeps.factors import machine_of, placement_of
 from sweeps.scenario import Scenario
@@ -84,9 +84,7 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
         place = placement_of(design, scenario, workload, machine)
         for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
             for row in operators:
-                times = [_one(t) for t in operator_ceilings(row, machine, place)]
-                compute, vector, sram, dram, flash = times
-                one = ((compute + vector) + (sram + flash)) + dram if machine.overlap == "none" else max(times)
+                times = tuple(_one(t) for t in operator_ceilings(row, machine, place))
                 traffic = operator_traffic(row, place, machine.tile_bytes)
                 shares.append(
                     OperatorShare(
@@ -94,7 +92,7 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
                         phase=phase,
                         name=row.name,
                         count=row.count,
-                        seconds=row.count * one,
+                        seconds=row.count * _one(combined_s(times, machine.overlap)),
                         ceilings_s={name: row.count * t for name, t in zip(CEILINGS, times, strict=True)},
                         bound_by=bound_by(row, machine, place),
                         flop=row.count * row.flop,

@@ -12,8 +12,8 @@ from roofline.layers import STATE_BYTES_PER_ELEMENT, CompressedAttention, Indexe
 from roofline.model import NORM_BYTES_PER_PARAMETER
 from roofline.operators import Operator
 from roofline.phases.attention import fused_attention, softmax_rows
-from roofline.phases.latent import INDEXER_VECTOR_OPS
-from roofline.phases.passes import Beside, Pass, fuse
+from roofline.phases.latent import INDEXER_VECTOR_OPS, POSITION_BYTES
+from roofline.phases.passes import NORM_VECTOR_OPS, Beside, Pass, fuse
 
 POOL_VECTOR_OPS = 5.0  # per element: exponential, sum, weight, accumulate, normalize
 
@@ -27,8 +27,8 @@ def compressed_rows(step: Pass, att: CompressedAttention, before: list[Beside], 
     rope = Beside("rope", step.rope(tokens * (att.heads + 1) * att.rope_dim))
     kv = step.gemm("kv_proj", tokens, att.head_dim, hidden, group="attention")
     kv = replace(kv, act_write_bytes=0.0, kv_write_bytes=tokens * att.head_dim * step.kv)
-    kv_norm = Beside("norm", step.elementwise("kv_norm", ops=4.0 * tokens * att.head_dim, read=0.0, write=0.0,
-                                              parameters=att.head_dim))  # fmt: skip
+    norm_ops = NORM_VECTOR_OPS * tokens * att.head_dim  # on the way to the cache
+    kv_norm = Beside("norm", step.elementwise("kv_norm", ops=norm_ops, read=0.0, write=0.0, parameters=att.head_dim))
     rows = [*fuse(step, down, [*before, norm]), *fuse(step, up, [rope]), *fuse(step, kv, [kv_norm])]
     if att.ratio:
         rows.append(_pool(step, "compress", att.pool_width, att.head_dim, att))
@@ -71,7 +71,7 @@ def _selector(step: Pass, att: CompressedAttention, indexer: Indexer) -> list[Op
         compute_format=step.cache_format,
         vector_ops=INDEXER_VECTOR_OPS * indexer.heads * pairs + step.cache_unpacking(cached),
         act_read_bytes=tokens * (width + indexer.heads) * step.act,
-        act_write_bytes=tokens * indexer.top_k * STATE_BYTES_PER_ELEMENT,  # positions, 32 bit
+        act_write_bytes=tokens * indexer.top_k * POSITION_BYTES,
         kv_read_bytes=cached * step.kv,
     )
     return [query, weights, keys, score]
