@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
+    from dse.validation import validate
     from roofline.model import Model
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "open_run",
     "shipped_studies",
     "sweep",
+    "validate",
 ]
 
 _HOMES = {
@@ -47,6 +49,7 @@ _HOMES = {
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",
+    "validate": "dse.validation",
 }
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "columns": "List every column a result may hold.",
     "models": "List the models of the catalog, or show one.",
     "analyze": "Show every operator of a model on an accelerator.",
+    "validate": "Hold predictions against published measurements.",
 }
 
 

@@ -43,7 +43,7 @@ class Part:
     Attributes
     ----------
     keys : dict
-        What the part is: ``phase`` of a total; the values of the group's keys.
+        What the part is: the phase (or kind of operator) of a total; the values of the group's keys.
     calibrated, bound : Figures
         Of the predictions, and of the uncalibrated best case.
     bound_violations : int
@@ -120,6 +120,9 @@ def compare(
     observations: Sequence[Observation],
     predictions: Sequence[Prediction],
     group_keys: tuple[str, ...] = GROUP_KEYS,
+    total_key: str = "phase",
+    *,
+    as_times: bool = False,
 ) -> Comparison:
     """Return predictions held against measurements.
 
@@ -130,6 +133,11 @@ def compare(
         One for each, with its id, in any order.
     group_keys : tuple of str
         Names of the values in the observations' groups.
+    total_key : str
+        Name of what the totals are of.
+    as_times : bool
+        Whether errors of rates are those of the times they stand for, so that a bound is never off by more than 100 %;
+        default: errors are in each row's own quantity.
 
     Raises
     ------
@@ -137,7 +145,7 @@ def compare(
         If a row has no prediction, or a prediction no row.
     """
     ordered = _matched(observations, predictions)
-    columns = _columns(observations, ordered)
+    columns = _columns(observations, ordered, as_times)
     phases = _by([o.phase for o in observations])
     overall = _by([o.overall for o in observations])
     overall.pop("", None)
@@ -145,7 +153,7 @@ def compare(
     summed = [name for name in names if observations[phases[name][0]].overall]
     parts = [(name, phases[name]) for name in summed] + list(overall.items())
     parts += [(name, phases[name]) for name in names if name not in summed]
-    totals = [_part({"phase": name}, rows, observations, columns) for name, rows in parts]
+    totals = [_part({total_key: name}, rows, observations, columns) for name, rows in parts]
     groups = _by([o.group for o in observations])
     return Comparison(
         observations=tuple(observations),
@@ -178,7 +186,7 @@ def _sound(prediction: Prediction) -> Prediction:
     return Prediction(prediction.id, prediction.value, bound)
 
 
-def _columns(observations: Sequence[Observation], predictions: Sequence[Prediction]) -> _Columns:
+def _columns(observations: Sequence[Observation], predictions: Sequence[Prediction], as_times: bool) -> _Columns:
     measured = np.array([o.value for o in observations], dtype=np.float64)
     predicted = as_array([p.value for p in predictions])
     bound = as_array([p.bound for p in predictions])
@@ -186,12 +194,10 @@ def _columns(observations: Sequence[Observation], predictions: Sequence[Predicti
     def times(values: Floats) -> Floats:
         return np.array([o.time(v) for o, v in zip(observations, values.tolist(), strict=True)], dtype=np.float64)
 
-    measured_times, bound_times = times(measured), times(bound)
+    in_time = times(measured), times(predicted), times(bound)
     bounded = np.array([o.bounded for o in observations], dtype=np.bool_)
-    return _Columns(
-        measured, predicted, bound, measured_times, times(predicted), bound_times,
-        beats(measured_times, bound_times) & bounded,
-    )  # fmt: skip
+    shown = in_time if as_times else (measured, predicted, bound)
+    return _Columns(*shown, *in_time, beats(in_time[0], in_time[2]) & bounded)
 
 
 def _by(keys: Sequence[K]) -> dict[K, list[int]]:

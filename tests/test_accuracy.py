@@ -78,6 +78,9 @@ def test_a_rate_is_compared_as_a_rate_and_ranked_as_a_time() -> None:
     rated, timed = found.observations
     assert (rated.time(100.0), timed.time(0.01)) == (0.08, 0.01)
     assert found.totals[0].calibrated.kendall_tau == 1.0
+    in_time = compare(found.observations, found.predictions, as_times=True)
+    assert in_time.errors.tolist() == [0.5, 0.5]
+    assert in_time.violations == found.violations
 
 
 @pytest.mark.parametrize(

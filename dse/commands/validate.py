@@ -1,0 +1,76 @@
+"""``dse validate``: predictions held against published measurements, row by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dse.validation import Validation
+
+HELP = """Predict every row of a file of measurements, and say how close the predictions come.
+
+Figures are in total by phase and by stack, phase, protocol and class of device, for the calibrated predictions and for
+the uncalibrated roofline. Rows that cannot be predicted are listed with the reason and count as an error of 100 %.
+
+\b
+Examples:
+  dse validate
+  dse validate --data my.csv --models configs/ --hardware my-chips.yaml --plot accuracy.png
+  dse validate --operators --format json
+"""
+
+
+@click.command(name="validate", help=HELP)
+@click.option("--data", metavar="CSV", help="Measurements with the columns of the shipped ones, which are the default.")
+@click.option("--models", metavar="DIR", help="More models: Hugging Face configs, DIR/<model>.json.")
+@click.option("--hardware", metavar="FILE", help="More accelerators: a YAML or CSV file.")
+@click.option("--operators", is_flag=True, help="Latencies of single operators instead of whole models.")
+@click.option("--calibration", metavar="FILE", help="Fitted values that replace the shipped ones.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--top", metavar="N", type=click.IntRange(0, 10**6), default=10, show_default=True,
+    help="How many of the worst rows, and of those that beat the bound, to name.",
+)  # fmt: skip
+@click.option("--plot", metavar="FILE", help="Also draw predicted against measured: a .png or .svg file.")
+def command(
+    data: str | None,
+    models: str | None,
+    hardware: str | None,
+    operators: bool,
+    calibration: str | None,
+    form: str,
+    top: int,
+    plot: str | None,
+) -> None:
+    """Validate and print; a file that cannot be drawn is refused before anything is computed."""
+    from dse.errors import StudyError, shown
+    from dse.report.validation import validation_text
+    from dse.validation import validate
+
+    if plot is not None and not plot.lower().endswith((".png", ".svg")):
+        raise StudyError(f"--plot: expected a file that ends in .png or .svg, got {shown(plot)}")
+    found = validate(data, models=models, hardware=hardware, operators=operators, calibration=calibration)
+    drawn = _draw(found, plot) if plot is not None else ""
+    click.echo(validation_text(found, form, top))
+    for line in (*(found.notes if form == "json" else ()), drawn):
+        if line:
+            click.echo(line, err=True)
+
+
+def _draw(validation: Validation, plot: str) -> str:
+    """Draw the picture and say where it is."""
+    from pathlib import Path
+
+    from dse.errors import OutputError
+    from dse.report.validation_picture import picture
+    from results import figures
+
+    path = Path(plot)
+    try:
+        kind = path.suffix.lower().lstrip(".")
+        written = figures.save(picture(validation), path.with_suffix(""), kinds=[kind])
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write there: {error.strerror or error}") from None
+    return f"wrote {written[0]}"

@@ -1,0 +1,262 @@
+"""Predictions of a file of measurements held against it: what they need is looked up, what is wrong is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dse.catalogs import parsed_config
+from dse.errors import StudyError, listed
+from dse.yaml_loader import read_text
+from roofline import catalog
+from roofline.accelerators import Accelerator, accelerator
+from roofline.huggingface import model_from_config
+from roofline.model import Model
+from sweeps.comparison import Comparison, compare
+from sweeps.measurements import Measurement, Measurements, parse_measurements, read_measurements
+from sweeps.observations import OPERATOR_GROUP_KEYS, observations, operator_observations
+from sweeps.operator_measurements import OperatorMeasurement, OperatorMeasurements, parse_operators, read_operators
+from sweeps.typed_csv import MeasurementError
+
+MOST_BYTES = 2**26
+UNKNOWN_CLASS = "unknown"
+
+FindAccelerator = Callable[[str], Accelerator]
+Table = TypeVar("Table", Measurements, OperatorMeasurements)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Predictions of a file of measurements, held against it.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    rows : tuple of Measurement or OperatorMeasurement
+    comparison : Comparison
+        Row by row, in total and by group.
+    classes : mapping
+        Class of device by the name the rows give it.
+    of_operators : bool
+        Whether the rows are single operators.
+    notes : tuple of str
+        What the user may want to know about the files given, such as columns that were ignored.
+    """
+
+    name: str
+    rows: tuple[Measurement | OperatorMeasurement, ...]
+    comparison: Comparison
+    classes: Mapping[str, str]
+    of_operators: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class ModelFiles:
+    """Models by the name rows give them: a config.json called ``<name>.json`` in a directory first, then the catalog.
+
+    Attributes
+    ----------
+    directory : Path or None
+    files : dict
+        The configs of the directory, by name.
+    used : set of str
+        Names of the configs that were asked for.
+    """
+
+    directory: Path | None = None
+    files: dict[str, Path] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    _found: dict[tuple[str, str], Model | str] = field(default_factory=dict)
+
+    def __call__(self, name: str, hf_id: str = "") -> Model:
+        """Return the model called `name`.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or its config is not understood; with a message for people, for which `hf_id`, its Hugging
+            Face id, is looked up in the catalog.
+        """
+        key = (name, hf_id)
+        if key not in self._found:
+            try:
+                self._found[key] = self._read(name, hf_id)
+            except ValueError as error:
+                self._found[key] = str(error)
+        found = self._found[key]
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
+
+    def _read(self, name: str, hf_id: str) -> Model:
+        if name in self.files:
+            self.used.add(name)
+            path = self.files[name]
+            try:
+                text = read_text(path, what="model configuration")
+            except StudyError as error:
+                raise ValueError(str(error)) from None
+            try:
+                return model_from_config(parsed_config(text, path.name), name=name)
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {str(error).removeprefix(f'{path.name}: ')}") from None
+        try:
+            return catalog.model(name)
+        except ValueError as error:
+            same = [n for n, entry in catalog.entries().items() if hf_id and entry["hugging_face_id"] == hf_id]
+            hint = f"; the catalog calls {hf_id} {same[0]}" if same else ""
+            raise ValueError(f"{error}{hint}") from None
+
+
+def model_files(directory: str | Path | None) -> ModelFiles:
+    """Return the configs of a directory; the catalog's models without one.
+
+    Raises
+    ------
+    StudyError
+        If it is no directory.
+    """
+    if directory is None:
+        return ModelFiles()
+    folder = Path(directory)
+    try:
+        files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix == ".json"}
+    except OSError as error:
+        raise StudyError(f"--models: expected a directory of <model>.json files: {error.strerror}: {folder}") from None
+    return ModelFiles(folder, files)
+
+
+def hardware_lookup(path: str | Path | None) -> FindAccelerator:
+    """Return a function from a name to the accelerator of a user's file, or else of the catalog.
+
+    Raises
+    ------
+    StudyError
+        If the file is wrong.
+    """
+    if path is None:
+        return accelerator
+    from dse.hardware import load_accelerators  # type: ignore[import-not-found]
+
+    own = {chip.name.casefold(): chip for chip in load_accelerators(path)}
+
+    def find(name: str) -> Accelerator:
+        chip: Accelerator | None = own.get(name.casefold())
+        return accelerator(name) if chip is None else chip
+
+    return find
+
+
+def validate(
+    data: str | Path | None = None,
+    *,
+    models: str | Path | None = None,
+    hardware: str | Path | None = None,
+    operators: bool = False,
+    calibration: str | Path | None = None,
+) -> Validation:
+    """Return predictions of every row of a file of measurements, held against it.
+
+    Parameters
+    ----------
+    data : path, optional
+        A CSV file with the columns of the shipped measurements, which are the default.
+    models : path, optional
+        A directory with Hugging Face configs, ``<model>.json`` for rows with this ``model``.
+    hardware : path, optional
+        A file with more accelerators.
+    operators : bool
+        Whether the rows are latencies of single operators.
+    calibration : path, optional
+        A file of fitted values that replace the shipped ones.
+
+    Raises
+    ------
+    StudyError
+        If a file is malformed. Rows that cannot be predicted are no error: each is listed with its reason.
+    """
+    known_models, find = model_files(models), hardware_lookup(hardware)
+    options: dict[str, Any] = {"accelerators": find}
+    if calibration is not None:
+        options["calibration"] = _calibration(calibration)
+    if operators:
+        return _of_operators(data, find, options)
+    table = _parsed(data, parse_measurements) if data is not None else read_measurements()
+    from sweeps.validate import predict_all  # type: ignore[import-not-found]
+
+    classes = _classes([row.hardware for row in table.rows], find)
+    predictions = predict_all(table.rows, models=known_models, **options)
+    comparison = compare(observations(table.rows, classes.__getitem__), predictions)
+    notes = [*_ignored(table.ignored_columns), *_unused(known_models)]
+    return Validation(_name(data, "measurements.csv"), table.rows, comparison, classes, False, tuple(notes))
+
+
+def _of_operators(data: str | Path | None, find: FindAccelerator, options: Mapping[str, Any]) -> Validation:
+    from sweeps.validate import predict_operators
+
+    table = _parsed(data, parse_operators) if data is not None else read_operators()
+    classes = _classes([row.hardware for row in table.rows], find)
+    predictions = predict_operators(table.rows, **options)
+    seen = operator_observations(table.rows, classes.__getitem__)
+    comparison = compare(seen, predictions, OPERATOR_GROUP_KEYS, "op")
+    notes = tuple(_ignored(table.ignored_columns))
+    return Validation(_name(data, "operators.csv"), table.rows, comparison, classes, True, notes)
+
+
+def _parsed(path: str | Path, parse: Callable[[str, str], Table]) -> Table:
+    """The rows of a user's file; what is wrong in it is an error of the command line."""
+    text = read_text(path, what="measurement", most_bytes=MOST_BYTES)
+    try:
+        return parse(text, str(path))
+    except MeasurementError as error:
+        problems = [StudyError(message, path=str(path), line=line) for line, message in error.problems]
+        raise StudyError.many(problems) from None
+
+
+def _calibration(path: str | Path) -> Any:
+    """The fitted values of a user's file."""
+    from sweeps.validate import read_calibration
+
+    text = read_text(path, what="calibration", most_bytes=MOST_BYTES)
+    try:
+        return read_calibration(text, str(path))
+    except ValueError as error:
+        raise StudyError(f"--calibration: {error}") from None
+
+
+def _classes(names: Sequence[str], find: FindAccelerator) -> dict[str, str]:
+    """Class of device by name; one that nobody knows has the class "unknown"."""
+    found = {}
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = str(getattr(find(name), "device_class", UNKNOWN_CLASS)) or UNKNOWN_CLASS
+        except ValueError:
+            found[name] = UNKNOWN_CLASS
+    return found
+
+
+def _ignored(columns: Sequence[str]) -> list[str]:
+    names = [name or "(no name)" for name in columns]
+    return [f"ignored {counted(len(names), 'column')} of another name: {listed(names)}"] if names else []
+
+
+def _unused(models: ModelFiles) -> list[str]:
+    names = sorted(set(models.files) - models.used)
+    return (
+        [f"no row has the model of {counted(len(names), 'file')} in {models.directory}: {listed(names)}"]
+        if names
+        else []
+    )
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things, ``1 row`` or ``1,234 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _name(data: str | Path | None, shipped: str) -> str:
+    return f"the shipped {shipped}" if data is None else str(data)
