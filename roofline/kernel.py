@@ -16,7 +16,7 @@ from roofline.memory import Number, Placement, Traffic, operator_traffic
 from roofline.operators import Operator, Operators
 from roofline.precision import native_format
 
-CEILINGS = ("compute", "vector", "sram", "dram", "flash")
+CEILINGS = ("compute", "vector", "sram", "dram", "flash", "link")
 """Ceilings of the roofline, and of :func:`operator_ceilings`, in order."""
 
 
@@ -42,6 +42,10 @@ class Machine:
         Fixed time per launched kernel [s].
     overlap : {"full", "none"}
         Whether an operator's time is the largest of its terms or their sum.
+    link_bytes_per_s : array
+        Bandwidth to other chips, per direction [byte/s].
+    link_latency_s : float
+        Of one transfer to another chip [s].
     """
 
     flop_per_s: Number
@@ -54,6 +58,8 @@ class Machine:
     rates: Mapping[str, float] = field(default_factory=dict)
     launch_overhead_s: float = 0.0
     overlap: Literal["full", "none"] = "full"
+    link_bytes_per_s: Number = 0.0
+    link_latency_s: float = 0.0
     flash_divisor: Number = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,13 +69,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass on the designs: seconds, bytes across each port, and bytes written to flash [byte]."""
+    """One forward pass on the designs: seconds, bytes across each port, written to flash, and sent to chips [byte]."""
 
     seconds: Number
     sram_bytes: Number
     dram_bytes: Number
     flash_bytes: Number
     flash_write_bytes: Number
+    link_bytes: float = 0.0
 
 
 def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
@@ -85,7 +92,7 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
     -------
     Pass
         ``seconds = sum(count x max(ceilings)) + kernels x launch overhead`` with full overlap, a sum of the ceilings'
-        times without.
+        times without. A collective is an operator of its own: it waits for what comes before it and nothing hides it.
 
     References
     ----------
@@ -96,6 +103,7 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
     dram: Number = 0.0
     flash: Number = 0.0
     write: Number = 0.0
+    link = 0.0
     for row in operators:
         traffic = operator_traffic(row, place, machine.tile_bytes)
         seconds = seconds + row.count * combined_s(_ceilings(row, machine, traffic), machine.overlap)
@@ -103,7 +111,8 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
         dram = dram + row.count * traffic.dram
         flash = flash + row.count * traffic.flash
         write = write + row.count * traffic.flash_write
-    return Pass(seconds, sram, dram, flash, write)
+        link = link + row.count * row.link_bytes
+    return Pass(seconds, sram, dram, flash, write, link)
 
 
 def operator_ceilings(row: Operator, machine: Machine, place: Placement) -> tuple[Number, ...]:
@@ -126,16 +135,23 @@ def _ceilings(row: Operator, machine: Machine, traffic: Traffic) -> tuple[Number
         traffic.sram / machine.sram_bytes_per_s,
         traffic.dram / machine.dram_bytes_per_s,
         0.0 if _is_nothing(traffic.flash) else traffic.flash / machine.flash_divisor,
+        _link_s(row, machine) if row.link_steps else 0.0,
     )
+
+
+def _link_s(row: Operator, machine: Machine) -> Number:
+    # No link is a very slow one, as with flash.
+    return row.link_steps * machine.link_latency_s + row.link_bytes / np.maximum(machine.link_bytes_per_s, 1.0)
 
 
 def combined_s(ceilings: tuple[Number, ...], overlap: str) -> Number:
     """Return an operator's time from the times of its ceilings [s]: the largest with full overlap, else the sum."""
-    compute, vector, sram, dram, flash = ceilings
+    compute, vector, sram, dram, flash, link = ceilings
     if overlap == "none":
-        return ((compute + vector) + (sram + flash)) + dram
+        total = ((compute + vector) + (sram + flash)) + dram
+        return total if _is_nothing(link) else total + link
     # Terms that depend on few axes are combined first, so that only one step covers the whole grid block.
-    return _largest((_largest((compute, vector)), dram, _largest((sram, flash))))
+    return _largest((_largest((compute, vector)), dram, _largest((sram, flash)), link))
 
 
 def _is_nothing(term: Number) -> bool:

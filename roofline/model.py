@@ -142,8 +142,13 @@ def expert_weight_bytes(model: Model, precision: Precision) -> float:
             if isinstance(feed, Experts):
                 biases = feed.up_width + (feed.latent or model.hidden) if feed.bias else 0
                 matrices = feed.one_expert_parameters(model.hidden) - biases
-                total += kind.count * feed.experts * (matrices * width + biases * NORM_BYTES_PER_PARAMETER)
+                total += kind.count * feed.held * (matrices * width + biases * NORM_BYTES_PER_PARAMETER)
     return total
+
+
+def lm_head_bytes(model: Model, precision: Precision) -> float:
+    """Weights of the LM head [byte]; with tied embeddings, of the one table."""
+    return model.vocabulary * model.hidden * _width(precision, "lm_head")
 
 
 def embedding_bytes(model: Model, precision: Precision) -> float:

@@ -35,6 +35,9 @@ class Operator:
     kv_tile_bytes, kv_window_bytes : float
         Tile buffer [byte] at which causal attention reads K and V once, s·g·d·(w_q + w_acc), and the same for its
         window (0: K and V are read once whatever the buffer).
+    link_bytes, link_steps : float
+        Bytes one chip sends to others [byte], and transfers one after the other, each with the link's latency: rows of
+        :mod:`roofline.collectives`.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Operator:
     tile_traffic: float = 0.0
     kv_tile_bytes: float = 0.0
     kv_window_bytes: float = 0.0
+    link_bytes: float = 0.0
+    link_steps: float = 0.0
 
     @property
     def compulsory_bytes(self) -> float:

@@ -21,8 +21,16 @@ BOUND_COLOURS = {
     "sram": "#009E73",
     "dram": "#0072B2",
     "flash": "#56B4E9",
+    "link": "#000000",
 }
-BOUND_NAMES = {"compute": "matrix compute", "vector": "vector units", "sram": "SRAM", "dram": "DRAM", "flash": "flash"}
+BOUND_NAMES = {
+    "compute": "matrix compute",
+    "vector": "vector units",
+    "sram": "SRAM",
+    "dram": "DRAM",
+    "flash": "flash",
+    "link": "links",
+}
 GROUP_MARKERS = ("o", "s", "D", "^", "v", "P")
 MOST_LABELS = 12
 LEAST_LABELLED_SHARE = 0.005

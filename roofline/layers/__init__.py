@@ -72,7 +72,7 @@ class LayerKind:
     def idle_expert_parameters(self, hidden: int) -> int:
         """Parameters of the routed experts one token does not reach."""
         return sum(
-            (f.experts - f.active) * f.one_expert_parameters(hidden)
+            (f.experts - f.active) // f.ranks * f.one_expert_parameters(hidden)
             for f in self.feed_forwards
             if isinstance(f, Experts)
         )

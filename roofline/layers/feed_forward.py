@@ -52,6 +52,18 @@ class Experts:
     latent : int or None
         Width of the space the routed experts read and write, behind one projection into it and one out of it
         (Nemotron 3 Super); None is the hidden size.
+    ranks : int
+        Equal parts the experts are spread over, of which this is the fullest (expert parallelism).
+    replicas : int
+        Groups of tokens as large as this one that meet at the same experts.
+
+    Notes
+    -----
+    A pass is as slow as its fullest rank. With T tokens of all replicas and k of E experts for each, a rank's rows have
+    the mean ``mu = T·k/R`` and the binomial variance ``mu·(1 - 1/R)``, its touched experts the mean ``n·p`` and the
+    variance ``n·p·(1 - p)``, with ``n = E/R, p = 1 - (1 - k/E)^T``. Of R normal variables the largest is expected at
+    most ``sqrt(2·ln R)`` standard deviations above the mean, which is taken for it (Boucheron, Lugosi, Massart:
+    Concentration Inequalities, 2013, section 2.5). A rank has at most ``T·min(k, n)`` rows, an expert at most T.
     """
 
     experts: int
@@ -63,6 +75,13 @@ class Experts:
     shared: Mlp | None = None
     shared_gate: bool = False
     latent: int | None = None
+    ranks: int = 1
+    replicas: int = 1
+
+    @property
+    def held(self) -> int:
+        """Experts of one rank."""
+        return self.experts // self.ranks
 
     @property
     def up_width(self) -> int:
@@ -70,8 +89,29 @@ class Experts:
         return self.intermediate * (2 if self.gated else 1)
 
     def touched(self, tokens: float) -> float:
-        """Distinct experts that `tokens` tokens are expected to reach under uniform routing: E·(1 - (1 - k/E)^T)."""
-        return self.experts * (1.0 - math.pow(1.0 - self.active / self.experts, tokens))
+        """Distinct experts that `tokens` tokens are expected to reach under uniform routing: E·(1 - (1 - k/E)^T).
+
+        Of several ranks, those of the fullest.
+        """
+        everyone = tokens * self.replicas
+        share = 1.0 - math.pow(1.0 - self.active / self.experts, everyone)
+        mean = self.held * share
+        if self.ranks == 1:
+            return mean
+        fullest = mean + self._above_mean(mean * (1.0 - share))
+        return min(max(fullest, self.rows(tokens) / everyone), float(self.held))
+
+    def rows(self, tokens: float) -> float:
+        """Rows the experts compute for `tokens` tokens, T·k; of several ranks, those of the fullest."""
+        everyone = tokens * self.replicas
+        if self.ranks == 1:
+            return everyone * self.active
+        mean = everyone * self.active / self.ranks
+        return min(mean + self._above_mean(mean * (1.0 - 1.0 / self.ranks)), everyone * min(self.active, self.held))
+
+    def _above_mean(self, variance: float) -> float:
+        """How far the largest of the ranks is above their mean, in the normal approximation."""
+        return math.sqrt(2.0 * math.log(self.ranks) * variance)
 
     def one_expert_parameters(self, hidden: int) -> int:
         """Weights and biases of one expert."""
@@ -90,5 +130,5 @@ class Experts:
         return (self.experts if self.router_bias else 0) + shared
 
     def expert_parameters(self, hidden: int) -> int:
-        """Parameters of all routed experts."""
-        return self.experts * self.one_expert_parameters(hidden)
+        """Parameters of all routed experts (of one rank)."""
+        return self.held * self.one_expert_parameters(hidden)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from roofline.collectives import all_gather, all_reduce, between, point_to_point
 from roofline.layers import (
     Attention,
     CompressedAttention,
@@ -22,6 +23,7 @@ from roofline.layers import (
 )
 from roofline.model import Model
 from roofline.operators import Operator, Operators, merged
+from roofline.parallel import ONE_CHIP, Parallel, sharded
 from roofline.phases.attention import attention_rows
 from roofline.phases.compressed import compressed_rows
 from roofline.phases.feed_forward import expert_rows, mlp_rows
@@ -45,6 +47,7 @@ def prefill(
     dequantization_ops: float = 2.0,
     accumulator_bytes: float = 4.0,
     split_qkv: bool = False,
+    parallel: Parallel = ONE_CHIP,
 ) -> Operators:
     """Return the operators of one pass over `batch` prompts.
 
@@ -64,14 +67,22 @@ def prefill(
         Width of partial sums on chip, for the tiling bounds [byte].
     split_qkv : bool
         Whether Q is projected apart from K and V, by kernels that both read the input.
+    parallel : Parallel
+        Chips that share the work. `batch` is then of one replica's pass, and the operators are those of one chip, the
+        fullest one, over all layers; between them stand the collectives.
 
     Returns
     -------
     Operators
+
+    Raises
+    ------
+    ValueError
+        If a fusion group is unknown, or the chips cannot divide the model.
     """
     return _operators(
         Pass(
-            model=model,
+            model=sharded(model, parallel),
             precision=precision,
             sequences=batch,
             tokens=prompt_tokens,
@@ -81,6 +92,7 @@ def prefill(
             dequantization_ops=dequantization_ops,
             accumulator_bytes=accumulator_bytes,
             split_qkv=split_qkv,
+            parallel=parallel,
         )
     )
 
@@ -97,6 +109,7 @@ def decode(
     accumulator_bytes: float = 4.0,
     absorbed: bool = True,
     split_qkv: bool = False,
+    parallel: Parallel = ONE_CHIP,
 ) -> Operators:
     """Return the operators of one decode step: one new token per sequence, attending to `context_tokens` in all.
 
@@ -106,7 +119,7 @@ def decode(
     """
     return _operators(
         Pass(
-            model=model,
+            model=sharded(model, parallel),
             precision=precision,
             sequences=batch,
             tokens=1.0,
@@ -118,6 +131,7 @@ def decode(
             steps=steps,
             absorbed=absorbed,
             split_qkv=split_qkv,
+            parallel=parallel,
         )
     )
 
@@ -126,9 +140,11 @@ def _operators(step: Pass) -> Operators:
     unknown = step.fusion - set(FUSION_GROUPS)
     if unknown:
         raise ValueError(f'unknown fusion group "{min(unknown)}"; known: {", ".join(FUSION_GROUPS)}')
-    counted: list[tuple[int, Operator]] = [(1, _embedding(step))]
+    counted: list[tuple[int, Operator]] = [(1, row) for row in (_embedding(step), *_all_reduce(step, "embedding"))]
     for kind in step.model.layers:
         counted += [(kind.count, row) for row in _layer_rows(step, kind)]
+    if step.parallel.pipeline > 1:
+        counted.append((step.parallel.pipeline - 1, point_to_point("send_stage", step.hidden_bytes)))
     counted += [(1, row) for row in _head_rows(step)]
     return merged(counted)
 
@@ -160,6 +176,8 @@ def _layer_rows(step: Pass, kind: LayerKind) -> list[Operator]:
             after.insert(0, Beside("norm", step.layer_norm("norm_attn_post")))
             norms -= 1
         rows += _mixer_rows(step, kind.mixer, before, after)
+        if not (kind.parallel and kind.feed_forwards):
+            rows += _all_reduce(step, "attention")
     for i, feed in enumerate(kind.feed_forwards):
         before, after = [], []
         if norms and not (kind.parallel and kind.mixer is not None):
@@ -172,7 +190,12 @@ def _layer_rows(step: Pass, kind: LayerKind) -> list[Operator]:
         if last:
             after.append(Beside("residual", step.residual("residual_mlp")))
         rows += _feed_forward_rows(step, feed, before, after)
-    return rows
+    return rows + (_all_reduce(step, "mlp") if kind.feed_forwards else [])
+
+
+def _all_reduce(step: Pass, block: str) -> list[Operator]:
+    """Each chip of a tensor-parallel group has a part of the sums of every token's hidden vector."""
+    return between(all_reduce, f"all_reduce_{block}", step.parallel.tensor, step.hidden_bytes)
 
 
 def _mixer_rows(step: Pass, mixer: Mixer, before: list[Beside], after: list[Beside]) -> list[Operator]:
@@ -205,6 +228,7 @@ def _head_rows(step: Pass) -> list[Operator]:
         bias=model.vocabulary if model.head_bias else 0.0,
     )
     norm = step.norm("norm_final", sequences, model.hidden, model.norm_parameters)
-    logits = sequences * model.vocabulary
+    logits = sequences * model.vocabulary * step.parallel.tensor
+    gather = between(all_gather, "all_gather_logits", step.parallel.tensor, logits * step.act)
     sampling = step.elementwise("sampling", ops=SAMPLING_VECTOR_OPS * logits, read=logits, write=0.0)
-    return [*fuse(step, head, [Beside("norm", norm, after=False)]), sampling]
+    return [*fuse(step, head, [Beside("norm", norm, after=False)]), *gather, sampling]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from roofline.collectives import all_to_all, between
 from roofline.layers import Experts, Mlp
 from roofline.operators import Operator
 from roofline.phases.passes import Beside, Pass, fuse
@@ -28,10 +29,12 @@ def expert_rows(step: Pass, moe: Experts, before: list[Beside], after: list[Besi
     """Return the operators of a mixture of experts: router, grouped expert GEMMs, combination, shared experts.
 
     T tokens are expected to reach E(1 - (1 - k/E)^T) distinct experts under uniform routing; each is read once.
+    Where the experts are spread beyond a tensor-parallel group, tokens travel to them and back; each chip of the group
+    sends its share of the group's tokens.
     """
     hidden, tokens = step.model.hidden, step.all_tokens
     width = moe.latent or hidden  # of what the routed experts read and write
-    sent, touched = tokens * moe.active, moe.touched(tokens)
+    sent, touched = moe.rows(tokens), moe.touched(tokens)
     router = step.gemm(
         "moe_router", tokens, moe.experts, hidden, group="router", bias=moe.experts if moe.router_bias else 0.0
     )
@@ -64,7 +67,14 @@ def expert_rows(step: Pass, moe: Experts, before: list[Beside], after: list[Besi
         if moe.shared_gate:
             shared.append(step.gemm("shared_gate", tokens, 1, hidden, group="router"))
     up = _shortened(step, up, activation)
-    routed = [*fuse(step, up, [Beside("swiglu", activation)]), down]
+    own = tokens / step.parallel.tensor * moe.active * width * step.act
+    ranks = moe.ranks if moe.replicas > 1 else 1
+    routed = [
+        *between(all_to_all, "all_to_all_dispatch", ranks, own),
+        *fuse(step, up, [Beside("swiglu", activation)]),
+        down,
+        *between(all_to_all, "all_to_all_combine", ranks, own),
+    ]
     last = [combine, step.gemm("moe_latent_out", tokens, hidden, width, group="router")] if moe.latent else [combine]
     return [*fuse(step, router, before), *into, *routed, *shared, *last[:-1], *fuse(step, last[-1], after)]
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from roofline.model import NORM_BYTES_PER_PARAMETER, Model
 from roofline.operators import Operator
+from roofline.parallel import ONE_CHIP, Parallel
 from roofline.precision import Precision, arithmetic_format, number_format
 
 FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
@@ -32,6 +33,8 @@ class Pass:
         Latent attention decodes on the latents themselves, its up-projections absorbed into query and output.
     split_qkv : bool
         Q is projected apart from K and V.
+    parallel : Parallel
+        The chips that share the work; `model` is what one of them runs, `sequences` are those of a replica's pass.
     """
 
     model: Model
@@ -46,11 +49,17 @@ class Pass:
     steps: float = 1.0
     absorbed: bool = True
     split_qkv: bool = False
+    parallel: Parallel = ONE_CHIP
 
     @property
     def all_tokens(self) -> float:
         """Tokens of all sequences."""
         return self.sequences * self.tokens
+
+    @property
+    def hidden_bytes(self) -> float:
+        """Bytes of the hidden vectors of all tokens."""
+        return self.all_tokens * self.model.hidden * self.act
 
     @cached_property
     def act(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from roofline.collectives import all_reduce, between
 from roofline.layers import STATE_BYTES_PER_ELEMENT, GatedDelta, StateSpace
 from roofline.model import NORM_BYTES_PER_PARAMETER
 from roofline.operators import Operator
@@ -62,6 +63,7 @@ def state_space_rows(step: Pass, layer: StateSpace, before: list[Beside], after:
     if layer.step_rank:
         parts = layer.step_rank + 2 * layer.state
         rows.append(step.gemm("ssm_x_proj", tokens, parts, layer.inner, group="recurrent"))
+        rows += between(all_reduce, "all_reduce_ssm", step.parallel.tensor, tokens * parts * step.act)
         rows.append(step.gemm("ssm_dt_proj", tokens, layer.inner, layer.step_rank, group="recurrent"))
         discretize = DISCRETIZE_VECTOR_OPS * state * tokens
     own = 3 * layer.heads if layer.heads else layer.inner * (layer.state + 2)

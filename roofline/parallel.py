@@ -1,0 +1,236 @@
+"""Several chips as one deployment: degrees of parallelism, and the model that ONE chip runs.
+
+The operators of a pass built on the sharded model are those of one chip, so FLOP, bytes, KV cache and footprint per
+chip follow by construction; what the chips tell each other is in :mod:`roofline.collectives`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from roofline.layers import (
+    Attention,
+    CompressedAttention,
+    Experts,
+    FeedForward,
+    GatedDelta,
+    LatentAttention,
+    LayerKind,
+    Mixer,
+    Mlp,
+    StateSpace,
+)
+from roofline.model import Model
+
+DEGREES = ("tensor", "pipeline", "expert", "data")
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """How a deployment divides its work; its chips are tensor x pipeline x data.
+
+    Attributes
+    ----------
+    tensor : int
+        Chips that share every matrix and attention head of a layer.
+    pipeline : int
+        Stages that each hold some of the layers. Stages do not shorten a token's latency.
+    expert : int
+        Ranks that routed experts are spread over, of the tensor x data chips of a stage. Up to `tensor` it divides
+        `tensor`, and tensor / expert chips share each expert; beyond, it is a multiple of `tensor`, and the tokens of
+        expert / tensor replicas meet.
+    data : int
+        Replicas, each with its own sequences and KV cache.
+
+    Raises
+    ------
+    ValueError
+        If a degree is below 1, or the expert ranks cannot be laid out on the chips.
+    """
+
+    tensor: int = 1
+    pipeline: int = 1
+    expert: int = 1
+    data: int = 1
+
+    def __post_init__(self) -> None:
+        for name in DEGREES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        tensor, expert, data = self.tensor, self.expert, self.data
+        if expert <= tensor and tensor % expert:
+            raise ValueError(f"expert {expert} does not divide tensor {tensor}, whose chips its ranks share")
+        if expert > tensor and (expert % tensor or data % (expert // tensor)):
+            ranks = [n * tensor for n in range(1, data + 1) if data % n == 0]
+            raise ValueError(
+                f"expert {expert} does not fit tensor {tensor} and data {data}; "
+                f"possible: the divisors of {tensor}, or {', '.join(map(str, ranks))}"
+            )
+
+    @property
+    def chips(self) -> int:
+        """Chips of the deployment."""
+        return self.tensor * self.pipeline * self.data
+
+    @property
+    def expert_replicas(self) -> int:
+        """Replicas whose tokens meet at one set of experts."""
+        return max(self.expert // self.tensor, 1)
+
+    @property
+    def expert_shards(self) -> int:
+        """Chips that share one expert."""
+        return max(self.tensor // self.expert, 1)
+
+    def replica_batch(self, batch: int) -> int:
+        """Sequences of the fullest replica when the deployment has `batch`."""
+        return -(-batch // self.data)
+
+    def microbatches(self, batch: int) -> int:
+        """Parts a replica's sequences are divided into so that the stages have work at the same time."""
+        return min(self.pipeline, self.replica_batch(batch))
+
+    def microbatch(self, batch: int) -> int:
+        """Sequences of the fullest microbatch."""
+        return -(-self.replica_batch(batch) // self.microbatches(batch))
+
+    def stage_share(self, layers: int) -> float:
+        """Share of the layers that the fullest pipeline stage holds [1]."""
+        return -(-layers // self.pipeline) / layers
+
+    def decode_passes(self, batch: int, layers: int) -> float:
+        """Time between two tokens of a sequence in passes over all layers [1].
+
+        One pass, in which every microbatch advances; more only where uneven stages make the fullest one, which all
+        microbatches must cross, the slowest part of the round.
+        """
+        return max(1.0, self.microbatches(batch) * self.stage_share(layers))
+
+    def prefill_passes(self, batch: int, layers: int) -> float:
+        """Time until the last microbatch has left the last stage in passes over all layers [1].
+
+        ``(p + m - 1)/p`` with p equal stages and m microbatches (Huang et al., GPipe, arXiv 1811.06965): one pass, and
+        one fullest stage for each microbatch that follows.
+        """
+        return 1.0 + (self.microbatches(batch) - 1) * self.stage_share(layers)
+
+    def passes_per_chip(self, batch: int) -> float:
+        """Passes over all layers that the average chip works off per step of the deployment [1].
+
+        Every microbatch of every replica that has sequences crosses each layer once, on `tensor` chips:
+        ``tensor x microbatches x replicas`` sharded passes over ``tensor x pipeline x data`` chips.
+        """
+        replicas = -(-batch // self.replica_batch(batch))
+        return self.microbatches(batch) * replicas / (self.pipeline * self.data)
+
+
+ONE_CHIP = Parallel()
+
+
+def sharded(model: Model, parallel: Parallel) -> Model:
+    """Return the model one chip runs: all layers, each with that chip's share of it.
+
+    Heads, intermediates, vocabulary and experts are divided; the hidden size, norms, routers, latent caches and the
+    selectors of sparse attention are on every chip. KV heads are repeated where there are fewer of them than chips;
+    intermediates and vocabulary are padded up to whole numbers. Pipeline stages do not change what is computed; that
+    each holds only some of the layers concerns capacity.
+
+    Raises
+    ------
+    ValueError
+        If heads or experts cannot be divided, or there are more stages than layers.
+    """
+    if parallel.pipeline > model.layer_count:
+        raise ValueError(
+            f"pipeline_parallel {parallel.pipeline} exceeds the {model.layer_count} layers of {model.name}"
+        )
+    if parallel.tensor == parallel.expert == 1:
+        return model
+    layers = tuple(_layer(kind, parallel, model.name) for kind in model.layers)
+    return replace(model, vocabulary=_padded(model.vocabulary, parallel.tensor), layers=layers)
+
+
+def _layer(kind: LayerKind, parallel: Parallel, name: str) -> LayerKind:
+    return replace(
+        kind,
+        mixer=None if kind.mixer is None else _mixer(kind.mixer, parallel.tensor, name),
+        feed_forwards=tuple(_feed_forward(feed, parallel, name) for feed in kind.feed_forwards),
+    )
+
+
+def _mixer(mixer: Mixer, n: int, name: str) -> Mixer:
+    if isinstance(mixer, Attention):
+        return _attention(mixer, n, name)
+    if isinstance(mixer, LatentAttention):
+        return replace(mixer, heads=_divided(mixer.heads, n, "query heads", name))
+    if isinstance(mixer, CompressedAttention):
+        heads = _divided(mixer.heads, n, "query heads", name)
+        return replace(mixer, heads=heads, output_groups=_padded(mixer.output_groups, n))
+    if isinstance(mixer, GatedDelta):
+        return replace(
+            mixer,
+            value_heads=_divided(mixer.value_heads, n, "value heads", name),
+            key_heads=_repeated(mixer.key_heads, n, "key heads", name),
+        )
+    return _state_space(mixer, n, name)
+
+
+def _attention(att: Attention, n: int, name: str) -> Attention:
+    heads = _divided(att.heads, n, "query heads", name)
+    kv_heads = _repeated(att.kv_heads, n, "KV heads", name)
+    norms = att.qk_norm_parameters
+    if norms == att.q_width + att.kv_heads * att.head_dim:  # over all heads together, not head by head
+        norms = (heads + kv_heads) * att.head_dim
+    sinks = _padded(att.sink_parameters, n)
+    return replace(att, heads=heads, kv_heads=kv_heads, qk_norm_parameters=norms, sink_parameters=sinks)
+
+
+def _state_space(layer: StateSpace, n: int, name: str) -> StateSpace:
+    heads = _divided(layer.heads, n, "state-space heads", name) if layer.heads else 0
+    inner = _padded(layer.inner, n)
+    return replace(
+        layer,
+        inner=inner,
+        heads=heads,
+        groups=_repeated(layer.groups, n, "state-space groups", name) if layer.groups else 0,
+        norm_parameters=inner if layer.norm_parameters == layer.inner else layer.norm_parameters,
+    )
+
+
+def _feed_forward(feed: FeedForward, parallel: Parallel, name: str) -> FeedForward:
+    if isinstance(feed, Mlp):
+        return replace(feed, intermediate=_padded(feed.intermediate, parallel.tensor))
+    return _experts(feed, parallel, name)
+
+
+def _experts(moe: Experts, parallel: Parallel, name: str) -> Experts:
+    if moe.experts % parallel.expert:
+        raise ValueError(f"expert_parallel {parallel.expert} does not divide the {moe.experts} experts of {name}")
+    shared = moe.shared
+    if shared is not None:
+        shared = replace(shared, intermediate=_padded(shared.intermediate, parallel.tensor))
+    return replace(
+        moe,
+        intermediate=_padded(moe.intermediate, parallel.expert_shards),
+        shared=shared,
+        ranks=parallel.expert,
+        replicas=parallel.expert_replicas,
+    )
+
+
+def _divided(count: int, n: int, what: str, name: str) -> int:
+    if count % n:
+        raise ValueError(f"tensor_parallel {n} does not divide the {count} {what} of {name}")
+    return count // n
+
+
+def _repeated(count: int, n: int, what: str, name: str) -> int:
+    """Heads of one chip where several chips may hold the same one."""
+    if n % count and count % n:
+        raise ValueError(f"tensor_parallel {n} and the {count} {what} of {name} do not divide each other")
+    return max(count // n, 1)
+
+
+def _padded(count: int, n: int) -> int:
+    return math.ceil(count / n)
