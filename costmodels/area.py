@@ -48,3 +48,18 @@ def sram_mm2(sram_bytes: Number, *, sram_mm2_per_byte: float, sram_density_relat
 def phy_mm2(dram_bytes_per_s: Number, *, dram_phy_mm2_per_byte_per_s: float) -> Number:
     """Area of the memory PHYs and controllers [mm2]: analogue, so the same on every node."""
     return dram_bytes_per_s * dram_phy_mm2_per_byte_per_s
+
+
+def link_extra_mm2(link_bytes_per_s: float, *, link_phy_mm2_per_byte_per_s: float, fixed_link_mm2: float) -> float:
+    """Area of the link PHYs beyond those that a chip's fixed area holds already [mm2].
+
+    Parameters
+    ----------
+    link_bytes_per_s : float
+        Bandwidth to other chips, per direction [byte/s].
+    link_phy_mm2_per_byte_per_s : float
+        Area of the links' PHYs; analogue, so the same on every node [mm2/(byte/s)].
+    fixed_link_mm2 : float
+        Link PHYs within the fixed area [mm2].
+    """
+    return max(link_bytes_per_s * link_phy_mm2_per_byte_per_s - fixed_link_mm2, 0.0)

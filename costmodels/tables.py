@@ -34,6 +34,7 @@ UNIT_SCALE: Mapping[str, float] = MappingProxyType(
         "GB/s": 1e9,
         "(GB/s)/TB": 1e-3,
         "(TB/s)/MB": 1e6,
+        "us": 1e-6,
         "mm": 1.0,
         "mm2": 1.0,
         "mm2/(GB/s)": 1e-9,

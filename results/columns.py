@@ -173,6 +173,7 @@ _POWER = (
 )
 
 _COST = (
+    Column("chips", "1", "chips of the deployment that work together on its requests", "min", "metric", "chips"),
     Column("die_area_mm2", "mm**2", "silicon of one chip, all its dies", "min", "metric", "die area", "mm²"),
     Column("dies", "1", "dies of one chip: reticle-sized at most, so a large chip is split", "min", "metric", "dies"),
     Column(

@@ -38,6 +38,8 @@ class OperatorShare:
         Compulsory bytes of all instances: what they move at least.
     sram_bytes, dram_bytes, flash_bytes : float
         Bytes of all instances across each port, re-reading included.
+    link_bytes : float
+        Bytes all instances send to other chips.
     """
 
     workload: int
@@ -56,6 +58,7 @@ class OperatorShare:
     sram_bytes: float
     dram_bytes: float
     flash_bytes: float
+    link_bytes: float
 
     @property
     def intensity_flop_per_byte(self) -> float:
@@ -104,6 +107,7 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
                         sram_bytes=row.count * _one(traffic.sram),
                         dram_bytes=row.count * _one(traffic.dram),
                         flash_bytes=row.count * _one(traffic.flash),
+                        link_bytes=row.count * row.link_bytes,
                     )
                 )
     return tuple(shares)

@@ -34,6 +34,8 @@ DIRECTIONS: Mapping[str, Directions] = {
     "decode_flash_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
     "prefill_flash_write_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
     "decode_flash_write_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
+    "prefill_link_bytes": (FLAT, FLAT, FLAT, FLAT, FLAT),
+    "decode_link_bytes": (FLAT, FLAT, FLAT, FLAT, FLAT),
     "missing_bytes": (FLAT, FLAT, FALLING, FALLING, FALLING),
     "sram_j_per_byte": (FLAT, FLAT, RISING, FLAT, FLAT),
     "silicon_mm2": (RISING, RISING, RISING, FLAT, FLAT),
@@ -90,6 +92,7 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
             result[f"{phase}_dram_bytes.{i}"] = step.dram_bytes
             result[f"{phase}_flash_bytes.{i}"] = step.flash_bytes
             result[f"{phase}_flash_write_bytes.{i}"] = step.flash_write_bytes
+            result[f"{phase}_link_bytes.{i}"] = step.link_bytes
     result.update(_silicon(designs, scenario))
     result["sram_bytes_per_s"] = machine.sram_bytes_per_s
     result["flash_bytes_per_s"] = machine.flash_bytes_per_s
@@ -113,6 +116,8 @@ def machine_of(designs: Columns, scenario: Scenario) -> Machine:
         rates=scenario.rates,
         launch_overhead_s=how.launch_overhead_s,
         overlap=how.overlap,
+        link_bytes_per_s=k["link_bytes_per_s"],
+        link_latency_s=k["link_latency_s"],
     )
 
 
@@ -152,7 +157,10 @@ def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
         sram_density_relative=k["sram_density_relative"],
     )
     phy = area.phy_mm2(bandwidth, dram_phy_mm2_per_byte_per_s=k["dram_phy_mm2_per_byte_per_s"])
-    silicon = (logic + (sram + k["fixed_area_mm2"])) + phy
+    # A single chip has no link beyond what its fixed area holds.
+    chips = scenario.deployment.parallel.chips
+    fixed = k["fixed_area_mm2"] + (k["link_extra_mm2"] if chips > 1 else 0.0)
+    silicon = (logic + (sram + fixed)) + phy
     wafers, dies = wafer.package_silicon(
         silicon,
         reticle_mm2=k["reticle_mm2"],

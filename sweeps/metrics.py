@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Phase:
-    """One phase of one workload on the designs: seconds, dynamic joules, average watts."""
+    """One phase of one workload on the designs: seconds, and the average chip's dynamic joules and watts."""
 
     seconds: Number
     dynamic_j: Number
@@ -90,6 +90,7 @@ def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[s
         "busy_static_w": busy_static,
         "busy_over_idle_w": power.silicon_static_w(silicon, k["busy_w_per_mm2"] - k["idle_w_per_mm2"]),
         "peak_power_w": peak,
+        "chips": float(scenario.deployment.parallel.chips),
         "die_area_mm2": silicon,
         "dies": factors["dies"],
         "dram_units": factors["dram_units"],
@@ -126,7 +127,10 @@ def _ports_peak_w(factors: Mapping[str, Number], scenario: Scenario) -> Number:
     sram = power.port_peak_w(factors["sram_bytes_per_s"], factors["sram_j_per_byte"])
     dram = power.port_peak_w(factors["dram_bytes_per_s"], k["dram_j_per_byte"])
     flash = power.port_peak_w(factors["flash_bytes_per_s"], k["flash_j_per_byte"])
-    return (compute + (sram + flash)) + dram
+    total = (compute + (sram + flash)) + dram
+    if scenario.deployment.parallel.chips == 1:
+        return total
+    return total + power.port_peak_w(k["link_bytes_per_s"], k["link_j_per_byte"])
 
 
 def _phases(
@@ -152,8 +156,9 @@ def _phase(
     k = scenario.constants
     operators = workload.prefill if name == "prefill" else workload.decode
     flop = compute_energy_relative(operators, scenario.formats, vector=k["chip_vector_relative"])
-    dynamic = energy.pass_j(
-        flop * k["chip_j_per_flop"],
+    links = operators.total("link_bytes")
+    pass_j = energy.pass_j(
+        flop * k["chip_j_per_flop"] + links * k["link_j_per_byte"],
         factors[f"{name}_sram_bytes.{i}"],
         factors[f"{name}_dram_bytes.{i}"],
         factors[f"{name}_flash_bytes.{i}"],
@@ -161,7 +166,10 @@ def _phase(
         dram_j_per_byte=k["dram_j_per_byte"],
         flash_j_per_byte=k["flash_j_per_byte"],
     )
-    unthrottled = factors[f"{name}_s.{i}"] + void
+    # Stages of a pipeline divide a pass between them; its time and its work then differ from those of one chip.
+    dynamic = _times(pass_j, workload.passes_per_chip)
+    passes = workload.prefill_passes if name == "prefill" else workload.decode_passes
+    unthrottled = _times(factors[f"{name}_s.{i}"], passes) + void
     seconds = unthrottled
     if scenario.power_cap_w is not None:
         # Lowering the clock stretches the phase until its average power is the cap; where even that cannot help,
@@ -202,6 +210,11 @@ def _speed_and_power(
     return columns
 
 
+def _times(value: Number, count: float) -> Number:
+    """Return value x count, without a step over the designs where the count is 1."""
+    return value if count == 1.0 else value * count
+
+
 def _largest(values: list[Number]) -> Number:
     result = values[0]
     for value in values[1:]:
@@ -219,24 +232,25 @@ def _per_token(
 ) -> dict[str, Number]:
     """Energy, cost and carbon per generated token: prefill included, idle time and the facility where they belong."""
     k, deployment = scenario.constants, scenario.deployment
+    chips = float(deployment.parallel.chips)
     dynamic: Number = 0.0
     for workload, (before, after) in zip(scenario.workloads, phases, strict=True):
         request_j = before.dynamic_j + (workload.output_tokens - 1.0) * after.dynamic_j
-        dynamic = dynamic + request_j * (workload.share / (workload.batch * workload.output_tokens))
+        dynamic = dynamic + request_j * (chips * workload.share / (workload.batch * workload.output_tokens))
     busy_s = 1.0 / tokens_per_s
     utilization, owned_s = _ownership_time(busy_s, scenario, margins)
     facility = energy.facility_j_per_token(
         dynamic,
         busy_s,
         owned_s,
-        idle_w=static["idle_power_w"],
-        busy_over_idle_w=static["busy_over_idle_w"],
+        idle_w=_times(static["idle_power_w"], chips),
+        busy_over_idle_w=_times(static["busy_over_idle_w"], chips),
         host_energy_relative=k["host_energy_relative"],
         pue=k["pue"],
     )
     capital = ownership.capital_usd_per_s(
-        static["price_usd"],
-        static["peak_power_w"],
+        _times(static["price_usd"], chips),
+        _times(static["peak_power_w"], chips),
         host_cost_share=k["host_cost_share"],
         opex_share_per_year=k["opex_share_per_year"],
         facility_usd_per_w=k["facility_usd_per_w"],
@@ -247,14 +261,14 @@ def _per_token(
     )
     usd = ownership.usd_per_token(capital, owned_s, facility, k["electricity_usd_per_j"])
     kg = carbon.kg_per_token(
-        static["embodied_kg"],
+        _times(static["embodied_kg"], chips),
         owned_s,
         facility,
         lifetime_s=deployment.lifetime_s,
         grid_kg_per_j=k["grid_kg_per_j"],
     )
     columns: dict[str, Number] = {
-        "energy_j_per_token": dynamic + static["busy_static_w"] * busy_s,
+        "energy_j_per_token": dynamic + _times(static["busy_static_w"], chips) * busy_s,
         "facility_energy_j_per_token": facility,
         "tco_usd_per_hour": (usd / owned_s) * 3600.0,
         "tco_usd_per_mtoken": usd * 1e6,
@@ -284,7 +298,8 @@ def _flash_lifetime_years(factors: Mapping[str, Number], scenario: Scenario, own
     for i, workload in enumerate(scenario.workloads):
         steps = workload.output_tokens - 1.0
         request = factors[f"prefill_flash_write_bytes.{i}"] + steps * factors[f"decode_flash_write_bytes.{i}"]
-        written = written + request * (workload.share / (workload.batch * workload.output_tokens))
+        requests = workload.passes_per_chip * workload.share / (workload.batch * workload.output_tokens)
+        written = written + request * requests
     endurance = factors["flash_bytes"] * scenario.constants["flash_endurance_cycles"]
     seconds = endurance * owned_s / np.where(written > 0, written, 1.0)
     # Adding 0·owned keeps NaN where nothing runs.

@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from costmodels import tables
+from costmodels import area, tables
 from costmodels.carbon import wafer_kg
-from roofline.model import Model, dense_weight_bytes, embedding_bytes, expert_weight_bytes, kv_cache_bytes, weight_bytes
+from roofline.model import (
+    Model,
+    dense_weight_bytes,
+    embedding_bytes,
+    expert_weight_bytes,
+    kv_cache_bytes,
+    lm_head_bytes,
+)
 from roofline.operators import Operators
+from roofline.parallel import ONE_CHIP, Parallel, sharded
 from roofline.phases import FUSION_GROUPS, decode, prefill
 from roofline.precision import (
     Precision,
@@ -52,7 +60,10 @@ class Technology:
 
 @dataclass(frozen=True)
 class Deployment:
-    """How the chip is deployed; exactly one of `utilization` and `demand_tokens_per_s`."""
+    """How the chip is deployed; exactly one of `utilization` and `demand_tokens_per_s`.
+
+    `parallel` is how many chips work together, and on what; all workloads of a mix share them.
+    """
 
     segment: str = "datacenter"
     view: Literal["buyer", "cost"] = "buyer"
@@ -62,6 +73,7 @@ class Deployment:
     grid: str = "world"
     electricity_usd_per_j: float | None = None
     volume: int | None = None
+    parallel: Parallel = ONE_CHIP
 
     def __post_init__(self) -> None:
         if (self.utilization is None) == (self.demand_tokens_per_s is None):
@@ -93,9 +105,24 @@ class Modelling:
 
 @dataclass(frozen=True)
 class Workload:
-    """A request as tables of operators, and the bytes of each placement class.
+    """A request as tables of one chip's operators in a pass over all layers, and its bytes of each placement class.
 
-    `reserve_bytes` is DRAM it may not use: the operating system, and other resident models.
+    Attributes
+    ----------
+    share : float
+        Of the generated tokens [1].
+    batch, prompt_tokens, output_tokens : float
+        Sequences of the whole deployment, and tokens of each.
+    prefill, decode : Operators
+        Of one microbatch of one replica.
+    footprint_bytes : mapping of class to bytes
+        What one chip, of the fullest pipeline stage, must hold.
+    reserve_bytes : float
+        DRAM it may not use: the operating system, and other resident models.
+    prefill_passes, decode_passes : float
+        Time of a prefill of all sequences, and between two tokens of each, in passes [1].
+    passes_per_chip : float
+        Passes the average chip works off in either [1]: its bytes and energy are those of so many.
     """
 
     share: float
@@ -106,6 +133,9 @@ class Workload:
     decode: Operators
     footprint_bytes: Mapping[str, float]
     reserve_bytes: float = 0.0
+    prefill_passes: float = 1.0
+    decode_passes: float = 1.0
+    passes_per_chip: float = 1.0
 
     @property
     def footprint_total_bytes(self) -> float:
@@ -153,14 +183,14 @@ def scenario(
     Raises
     ------
     ValueError
-        If a name or an overridden constant is unknown, or the shares do not sum to 1.
+        If a name or an overridden constant is unknown, the shares do not sum to 1, or the chips cannot divide a model.
     """
     total = sum(request.share for request in requests)
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"the shares of the workloads sum to {total:g}, not 1")
     constants = resolved_constants(technology, deployment)
     return Scenario(
-        workloads=_workloads(requests, modelling, constants),
+        workloads=_workloads(requests, modelling, constants, deployment.parallel),
         constants=constants,
         formats=technology.formats,
         modelling=modelling,
@@ -218,33 +248,42 @@ def _derived(values: dict[str, float], technology: Technology, deployment: Deplo
         fab_gas_kg_per_mm2=k["fab_gas_kg_per_mm2"],
         fab_material_kg_per_mm2=k["fab_material_kg_per_mm2"],
     )
+    k["link_extra_mm2"] = area.link_extra_mm2(
+        k["link_bytes_per_s"],
+        link_phy_mm2_per_byte_per_s=k["link_phy_mm2_per_byte_per_s"],
+        fixed_link_mm2=k["fixed_link_mm2"],
+    )
     k["view_markup_relative"] = k["markup_relative"] if deployment.view == "buyer" else 1.0
     return k
 
 
 def _workloads(
-    requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, float]
+    requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, float], parallel: Parallel
 ) -> tuple[Workload, ...]:
     # Workloads of one model in one weight format share its weights.
-    weights = {(r.model, r.precision.weight_formats): weight_bytes(r.model, r.precision) for r in requests}
+    weights = {
+        (r.model, r.precision.weight_formats): sum(_weights(r.model, r.precision, parallel).values()) for r in requests
+    }
     ops, accumulator = constants["dequantization_ops"], constants["accumulator_bytes"]
     result = []
     for request in requests:
         own = weights[request.model, request.precision.weight_formats]
+        sequences, layers = float(parallel.microbatch(request.batch)), request.model.layer_count
         before = prefill(
             request.model,
             request.precision,
-            batch=float(request.batch),
+            batch=sequences,
             prompt_tokens=float(request.prompt_tokens),
             fusion=modelling.fusion,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
             split_qkv=modelling.split_qkv,
+            parallel=parallel,
         )
         after = decode(
             request.model,
             request.precision,
-            batch=float(request.batch),
+            batch=sequences,
             context_tokens=mean_decode_context(request.prompt_tokens, request.output_tokens),
             steps=request.output_tokens - 1.0,
             fusion=modelling.fusion,
@@ -252,6 +291,7 @@ def _workloads(
             accumulator_bytes=accumulator,
             split_qkv=modelling.split_qkv,
             absorbed=modelling.mla_absorbed,
+            parallel=parallel,
         )
         others = sum(weights.values()) - own if modelling.resident == "all" else 0.0
         result.append(
@@ -262,20 +302,37 @@ def _workloads(
                 output_tokens=float(request.output_tokens),
                 prefill=before,
                 decode=after,
-                footprint_bytes=_footprint(request, before, after),
+                footprint_bytes=_footprint(request, before, after, parallel),
                 reserve_bytes=constants["os_reserve_bytes"] + others,
+                prefill_passes=parallel.prefill_passes(request.batch, layers),
+                decode_passes=parallel.decode_passes(request.batch, layers),
+                passes_per_chip=parallel.passes_per_chip(request.batch),
             )
         )
     return tuple(result)
 
 
-def _footprint(request: Request, before: Operators, after: Operators) -> dict[str, float]:
-    """Bytes of each placement class, at the final context p + o."""
+def _footprint(request: Request, before: Operators, after: Operators, parallel: Parallel) -> dict[str, float]:
+    """Bytes of each placement class on a chip of the fullest pipeline stage, at the final context p + o."""
     final = float(request.prompt_tokens + request.output_tokens)
+    kv_cache = kv_cache_bytes(sharded(request.model, parallel), request.precision, final)
+    share = parallel.stage_share(request.model.layer_count) if parallel.pipeline > 1 else 1.0
     return {
         "activations": max(before.live_activation_bytes, after.live_activation_bytes),
-        "kv_cache": request.batch * kv_cache_bytes(request.model, request.precision, final),
-        "dense": dense_weight_bytes(request.model, request.precision),
-        "experts": expert_weight_bytes(request.model, request.precision),
-        "embedding": embedding_bytes(request.model, request.precision),
+        "kv_cache": parallel.replica_batch(request.batch) * kv_cache * share,
+        **_weights(request.model, request.precision, parallel),
     }
+
+
+def _weights(model: Model, precision: Precision, parallel: Parallel) -> dict[str, float]:
+    """Weights of each placement class on a chip of the fullest pipeline stage [byte].
+
+    That stage has ceil(layers / stages) average layers, and both the LM head and the embedding: an upper bound, as the
+    tables stand at different ends of the pipeline.
+    """
+    shard = sharded(model, parallel)
+    dense, experts = dense_weight_bytes(shard, precision), expert_weight_bytes(shard, precision)
+    if parallel.pipeline > 1:
+        share, head = parallel.stage_share(model.layer_count), lm_head_bytes(shard, precision)
+        dense, experts = (dense - head) * share + head, experts * share
+    return {"dense": dense, "experts": experts, "embedding": embedding_bytes(shard, precision)}

@@ -287,6 +287,7 @@ def evaluate_one(
     columns = dict(design) | {
         "idle_power_w": chip["idle_w"],
         "peak_power_w": chip["peak_w"],
+        "chips": 1.0,
         "die_area_mm2": chip["silicon"],
         "dies": chip["dies"],
         "dram_units": chip["units"],
