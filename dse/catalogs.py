@@ -19,6 +19,7 @@ from results.provenance import sha256_tree
 from roofline import catalog
 from roofline.huggingface import ConfigError, model_from_config
 from roofline.model import Model
+from roofline.parallel import Parallel, sharded
 from roofline.precision import WEIGHT_GROUPS, formats
 from sweeps.scenario import Deployment, Technology, resolved_constants
 
@@ -48,6 +49,10 @@ class Models:
     def check(self, name: str) -> None:
         """Raise ValueError if there is no such model."""
         self(name)
+
+    def divisible(self, name: str, parallel: Parallel) -> None:
+        """Raise ValueError if so many chips cannot divide a model."""
+        sharded(self(name), parallel)
 
     def config(self, name: str) -> Any:
         """Return the parsed config.json at a path (or in the directory at that path)."""
@@ -117,7 +122,7 @@ def vocabulary(models: Models | None = None) -> Vocabulary:
     models : Models, optional
         Where models come from; default the catalog and files.
     """
-    constants = resolved_constants(Technology(), Deployment())
+    constants, known = resolved_constants(Technology(), Deployment()), models or Models()
     return Vocabulary(
         formats=tuple(formats()),
         weight_groups=WEIGHT_GROUPS,
@@ -131,7 +136,8 @@ def vocabulary(models: Models | None = None) -> Vocabulary:
         grids=tables.options("grids"),
         constants=tuple(constants),
         columns={c.name: c.unit for c in COLUMNS.values() if c.kind in ("design", "metric", "margin")},
-        known_model=(models or Models()).check,
+        known_model=known.check,
+        divisible=known.divisible,
     )
 
 

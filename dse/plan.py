@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from dse.catalogs import Models, models_beside
@@ -22,6 +23,7 @@ from sweeps.scenario import (
 from sweeps.space import Axis, Space
 
 MOST_CACHED_SCENARIOS = 256
+LAYOUT_PATHS = ("deployment.chips", "deployment.parallel.")
 HALF_FORMATS = ("fp16", "bf16")
 
 
@@ -98,12 +100,23 @@ def _check(study: Study, problem: Problem) -> None:
             path=study.source_path,
             key="technology.formats",
         )
+    _check_layouts(study)
     there = {*problem.metric_names, *(axis.name for axis in problem.space.axes)}
     for column in (*study.objectives, *(limit.column for limit in problem.limits)):
         if column not in there:
             raise StudyError(
                 f"this study has no column {column}: it needs {_needs(column)}", path=study.source_path, key=column
             )
+
+
+def _check_layouts(study: Study) -> None:
+    """Chips that cannot divide a model in some combination of axes; one axis at a time is checked on reading."""
+    axes = study.scenario_axes
+    concerned = [axis.path.startswith(LAYOUT_PATHS) or axis.path.endswith(".model") for axis in axes]
+    if sum(concerned) > 1 and any(axis.path.startswith(LAYOUT_PATHS) for axis in axes):
+        levels = [axis.values if yes else axis.values[:1] for axis, yes in zip(axes, concerned, strict=True)]
+        for values in itertools.product(*levels):
+            study.at(values)
 
 
 def _needs(column: str) -> str:
@@ -160,6 +173,7 @@ def _deployment(study: Study) -> Deployment:
         grid=given.grid,
         electricity_usd_per_j=given.electricity,
         volume=given.volume,
+        parallel=given.layout,
     )
 
 

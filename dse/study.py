@@ -281,7 +281,22 @@ def _validated(tree: Tree, context: Context) -> tuple[StudyFile | None, list[Pro
         workload_shares(file.workloads)
     except ValueError as error:
         return None, [Problem(("workloads",), str(error))]
-    return file, []
+    return file, _undivided(file, context)
+
+
+def _undivided(file: StudyFile, context: Context) -> list[Problem]:
+    """Models that the chips of the deployment cannot divide."""
+    layout = file.deployment.layout
+    if layout.chips == 1:
+        return []
+    problems = {}
+    for workload in file.workloads:
+        try:
+            context.vocabulary.divisible(resolve_model(workload.model, context.base_dir), layout)
+        except ValueError as error:
+            key = "parallel" if file.deployment.chips is None else "chips"
+            problems[str(error)] = Problem(("deployment", key), str(error))
+    return list(problems.values())
 
 
 def _with_shares(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:

@@ -28,9 +28,11 @@ from dse.study_rules import (
     Whole,
 )
 from dse.units import parse_quantity
+from roofline.parallel import Parallel
 
 MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
+MOST_CHIPS = 65536
 MOST_OBJECTIVES = 6
 FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
 
@@ -92,8 +94,18 @@ class Technology(Part):
     ] = Field(default_factory=dict)
 
 
+class Degrees(Part):
+    """How the chips of a deployment divide its work."""
+
+    #: what `chips` leaves where it is not given
+    tensor: Annotated[int | None, Whole(1, MOST_CHIPS, optional=True)] = None
+    pipeline: Annotated[int, Whole(1, MOST_CHIPS)] = 1
+    expert: Annotated[int, Whole(1, MOST_CHIPS)] = 1
+    data: Annotated[int, Whole(1, MOST_CHIPS)] = 1
+
+
 class Deployment(Part):
-    """Where the chip works, and who pays for it; exactly one of `utilization` and `demand` is a number."""
+    """Where the chips work, and who pays for them; exactly one of `utilization` and `demand` is a number."""
 
     segment: Annotated[str, Named("segments", "a segment")] = Field("datacenter", validate_default=True)
     view: Annotated[str, Choice(("buyer", "cost"))] = "buyer"
@@ -105,6 +117,34 @@ class Deployment(Part):
         default_factory=lambda: parse_quantity("0.08 USD/kWh", "USD/joule")
     )
     volume: Annotated[int | None, Whole(1, 10**12, optional=True)] = None
+    #: chips that work together: tensor x pipeline x data
+    chips: Annotated[int | None, Whole(1, MOST_CHIPS, optional=True)] = None
+    parallel: Degrees = Field(default_factory=dict, validate_default=True)
+
+    @property
+    def layout(self) -> Parallel:
+        """All degrees as numbers; ValueError if they and the chips do not go together."""
+        given, chips = self.parallel, self.chips
+        others = given.pipeline * given.data
+        tensor = given.tensor
+        if tensor is None:
+            tensor = 1 if chips is None else chips // others
+        if chips is not None and chips != tensor * others:
+            if given.tensor is not None:
+                degrees = f"tensor {tensor} x pipeline {given.pipeline} x data {given.data}"
+                raise ValueError(f"expected chips: {tensor * others}, the product of {degrees}, got {chips}")
+            raise ValueError(
+                f"expected a multiple of pipeline {given.pipeline} x data {given.data} as chips, such as "
+                f"{others} or {2 * others}, got {chips}"
+            )
+        if tensor * others > MOST_CHIPS:
+            raise ValueError(f"expected at most {MOST_CHIPS} chips, got {tensor * others}")
+        return Parallel(tensor, given.pipeline, given.expert, given.data)
+
+    @model_validator(mode="after")
+    def _chips_and_degrees_go_together(self) -> Deployment:
+        assert self.layout.chips
+        return self
 
     @model_validator(mode="before")
     @classmethod

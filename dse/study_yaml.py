@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dse.study_axes import DIMENSIONS, ColumnAxis, ScenarioAxis
-from dse.study_fields import Efficiency, Workload
+from dse.study_fields import Degrees, Efficiency, Workload
 from dse.study_rules import Quantity
 from dse.units import exact_quantity
 from dse.yaml_loader import resolve_scalar
@@ -28,6 +28,8 @@ def section_tree(part: BaseModel) -> dict[str, Any]:
             tree[key] = exact_quantity(value, rule.unit)
         elif isinstance(value, Efficiency) and value.label == "ideal":
             tree[key] = "ideal"
+        elif isinstance(value, Degrees) and value == Degrees():
+            continue
         elif isinstance(value, BaseModel):
             tree[key] = section_tree(value)
         else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from roofline.parallel import Parallel
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -19,6 +21,8 @@ class Vocabulary:
         Column name to its unit as pint writes it; ``"1"`` where it has none. Objectives and constraints use these.
     known_model : callable
         Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
+    divisible : callable
+        Takes a known model and degrees of parallelism; raises ValueError if so many chips cannot divide it.
     """
 
     formats: tuple[str, ...]
@@ -34,3 +38,4 @@ class Vocabulary:
     constants: tuple[str, ...]
     columns: Mapping[str, str]
     known_model: Callable[[str], None]
+    divisible: Callable[[str, Parallel], None] = lambda model, parallel: None

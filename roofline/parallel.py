@@ -59,14 +59,11 @@ class Parallel:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         tensor, expert, data = self.tensor, self.expert, self.data
-        if expert <= tensor and tensor % expert:
-            raise ValueError(f"expert {expert} does not divide tensor {tensor}, whose chips its ranks share")
-        if expert > tensor and (expert % tensor or data % (expert // tensor)):
-            ranks = [n * tensor for n in range(1, data + 1) if data % n == 0]
-            raise ValueError(
-                f"expert {expert} does not fit tensor {tensor} and data {data}; "
-                f"possible: the divisors of {tensor}, or {', '.join(map(str, ranks))}"
-            )
+        possible = [n for n in range(1, min(tensor, expert) + 1) if tensor % n == 0]
+        possible += [n * tensor for n in range(2, min(data, expert // tensor) + 1) if data % n == 0]
+        if possible[-1] != expert:
+            near = ", ".join(map(str, possible[-4:]))
+            raise ValueError(f"expert {expert} does not go with tensor {tensor} and data {data}; possible: {near}")
 
     @property
     def chips(self) -> int:
