@@ -114,6 +114,10 @@ def analyze(
     prompt_tokens: int = 1024,
     context_tokens: int | None = None,
     precision: str = "w16a16kv16",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    data_parallel: int = 1,
 ) -> Analysis:
     """Return every operator of prefill and of a decode step of a model on a published accelerator.
 
@@ -129,11 +133,13 @@ def analyze(
         Tokens attended in decode, the new one included; default one more than the prompt.
     precision : str
         Bits of weights, activations and KV cache, ``w4a16kv8``, or formats, ``w=int4,a=fp16,kv=fp8``.
+    tensor_parallel, pipeline_parallel, expert_parallel, data_parallel : int
+        Chips that share each layer, stages of layers, ranks that share the experts, replicas that share the batch.
 
     Raises
     ------
     StudyError
-        If the model, the precision or the hardware is unknown.
+        If the model, the precision or the hardware is unknown, or the chips cannot divide the model.
     """
     from dse.analysis import analyze as analyzed
     from dse.errors import StudyError
@@ -141,19 +147,25 @@ def analyze(
     from dse.precision_text import precision_of
     from roofline.accelerators import accelerator
     from roofline.model import Model
+    from roofline.parallel import Parallel
 
     try:
         chip = accelerator(hardware)
     except ValueError as error:
         raise StudyError(f"hardware: {error}") from None
-    return analyzed(
-        model if isinstance(model, Model) else read_model(model),
-        chip,
-        batch=batch,
-        prompt_tokens=prompt_tokens,
-        context_tokens=context_tokens,
-        precision=precision_of(precision),
-    )
+    read, widths = model if isinstance(model, Model) else read_model(model), precision_of(precision)
+    try:
+        return analyzed(
+            read,
+            chip,
+            batch=batch,
+            prompt_tokens=prompt_tokens,
+            context_tokens=context_tokens,
+            precision=widths,
+            parallel=Parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel),
+        )
+    except ValueError as error:
+        raise StudyError(str(error)) from None
 
 
 def shipped_studies() -> dict[str, Path]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from roofline.accelerators import Accelerator
 from roofline.model import Model, kv_cache_bytes_per_token, weight_bytes
+from roofline.parallel import DEGREES, ONE_CHIP, Parallel
 from roofline.precision import Precision
 from sweeps.accelerator import PLAIN, on_accelerator
 from sweeps.breakdown import OperatorShare, breakdown
@@ -24,7 +25,7 @@ PHASES = ("prefill", "decode")
 
 @dataclass(frozen=True)
 class PhaseAnalysis:
-    """One forward pass on one accelerator.
+    """One forward pass on one accelerator, or on one of several.
 
     Attributes
     ----------
@@ -33,10 +34,13 @@ class PhaseAnalysis:
     batch, tokens : int
         Sequences, and tokens of each: of the prompt, or of the context that a new token attends to, itself included.
     operators : tuple of OperatorShare
+        Of one chip; of a pipeline, with one microbatch through all stages.
     launch_overhead_s : float
         Of all launched kernels [s].
     time_s : float
-        Launch overhead and the operators' seconds, summed in order [s].
+        Launch overhead, the operators' seconds, summed in order, and the wait [s].
+    pipeline_wait_s : float
+        For the microbatches before it in a pipeline [s].
     footprint_bytes : dict
         Bytes that must be held, by class, and one token more [byte].
     missing_bytes : float
@@ -51,6 +55,7 @@ class PhaseAnalysis:
     time_s: float
     footprint_bytes: dict[str, float]
     missing_bytes: float
+    pipeline_wait_s: float = 0.0
 
     def total(self, quantity: str) -> float:
         """Return the sum of a quantity over the operators in order, such as ``total("dram_bytes")``."""
@@ -66,13 +71,14 @@ class PhaseAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A model on an accelerator, phase by phase."""
+    """A model on an accelerator, or on several, phase by phase."""
 
     model: Model
     accelerator: Accelerator
     precision: Precision
     modelling: Modelling
     phases: tuple[PhaseAnalysis, ...]
+    parallel: Parallel = ONE_CHIP
 
     @property
     def weight_bytes(self) -> float:
@@ -107,6 +113,7 @@ def analyze(
     context_tokens: int | None = None,
     precision: Precision | None = None,
     modelling: Modelling = PLAIN,
+    parallel: Parallel = ONE_CHIP,
 ) -> Analysis:
     """Return every operator of the phases of a model on an accelerator.
 
@@ -124,11 +131,13 @@ def analyze(
         Default 16 bit throughout.
     modelling : Modelling
         Overlap, launch overhead, efficiency, fusion.
+    parallel : Parallel
+        Accelerators that work together on the batch.
 
     Raises
     ------
     ValueError
-        If a number, a phase or a fusion group is not possible.
+        If a number, a phase or a fusion group is not possible, or the accelerators cannot divide the model.
     """
     context = prompt_tokens + 1 if context_tokens is None else context_tokens
     if batch < 1 or prompt_tokens < 1 or context < 2:
@@ -141,24 +150,30 @@ def analyze(
         # Two output tokens after a prompt have one decode step, at a context of one more than the prompt.
         prompt = prompt_tokens if phase == "prefill" else context - 1
         request = Request(model, prompt, 2, batch, chosen)
-        passes.append(_phase(accelerator, request, modelling, phase, prompt_tokens if phase == "prefill" else context))
-    return Analysis(model, accelerator, chosen, modelling, tuple(passes))
+        tokens = prompt_tokens if phase == "prefill" else context
+        passes.append(_phase(accelerator, request, modelling, phase, tokens, parallel))
+    return Analysis(model, accelerator, chosen, modelling, tuple(passes), parallel)
 
 
-def _phase(accelerator: Accelerator, request: Request, modelling: Modelling, phase: str, tokens: int) -> PhaseAnalysis:
-    design, scenario = on_accelerator(accelerator, request, modelling)
+def _phase(
+    accelerator: Accelerator, request: Request, modelling: Modelling, phase: str, tokens: int, parallel: Parallel
+) -> PhaseAnalysis:
+    design, scenario = on_accelerator(accelerator, request, modelling, parallel)
     workload = scenario.workloads[0]
     found = factors(design, scenario)
     operators = workload.prefill if phase == "prefill" else workload.decode
+    pass_s = _one(found[f"{phase}_s.0"])
+    time_s = pass_s * (workload.prefill_passes if phase == "prefill" else workload.decode_passes)
     return PhaseAnalysis(
         phase=phase,
         batch=request.batch,
         tokens=tokens,
         operators=tuple(row for row in breakdown(design, scenario) if row.phase == phase),
         launch_overhead_s=operators.kernels * modelling.launch_overhead_s,
-        time_s=_one(found[f"{phase}_s.0"]),
+        time_s=time_s,
         footprint_bytes=dict(workload.footprint_bytes),
         missing_bytes=_one(found["missing_bytes.0"]),
+        pipeline_wait_s=time_s - pass_s,
     )
 
 
@@ -191,11 +206,22 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
         "kv_bytes_per_token": analysis.kv_bytes_per_token,
         "ridge_flop_per_byte": {name: analysis.accelerator.ridge_flop_per_byte(name) for name in analysis.formats},
         "phases": [phase.phase for phase in analysis.phases],
+        "chips": analysis.parallel.chips,
+        "parallel": {name: getattr(analysis.parallel, name) for name in DEGREES},
         "batch": analysis.phases[0].batch,
         "fits": all(phase.missing_bytes == 0 for phase in analysis.phases),
         "missing_bytes": max(phase.missing_bytes for phase in analysis.phases),
     }
-    summed = ("flop", "vector_ops", "weight_read_bytes", "activation_bytes", "kv_bytes", "dram_bytes", "time_s")
+    summed = (
+        "flop",
+        "vector_ops",
+        "weight_read_bytes",
+        "activation_bytes",
+        "kv_bytes",
+        "dram_bytes",
+        "link_bytes",
+        "time_s",
+    )
     result |= {key: sum(phase[key] for phase in phases) for key in summed}
     result["operators"] = [operator for phase in phases for operator in phase["operators"]]
     if len(phases) > 1:
@@ -215,7 +241,9 @@ def _phase_json(analysis: Analysis, phase: PhaseAnalysis) -> dict[str, Any]:
         "activation_bytes": phase.total("activation_bytes"),
         "kv_bytes": phase.total("kv_bytes"),
         "dram_bytes": phase.total("dram_bytes"),
+        "link_bytes": phase.total("link_bytes"),
         "launch_overhead_s": phase.launch_overhead_s,
+        "pipeline_wait_s": phase.pipeline_wait_s,
         "time_s": phase.time_s,
         "footprint_bytes": phase.footprint_bytes,
         "missing_bytes": phase.missing_bytes,
@@ -237,6 +265,7 @@ def operator_rows(analysis: Analysis, phase: PhaseAnalysis) -> list[dict[str, An
             "activation_bytes": row.activation_bytes,
             "kv_bytes": row.kv_bytes,
             "dram_bytes": row.dram_bytes,
+            "link_bytes": row.link_bytes,
             "intensity_flop_per_byte": row.intensity_flop_per_byte if row.dram_bytes else None,
             "bound_by": row.bound_by,
             "time_s": row.seconds,

@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from dse.analysis import Analysis
     from roofline.accelerators import Accelerator
+    from roofline.parallel import Parallel
     from sweeps.scenario import Modelling
 
 HELP = """Show every operator of a model on an accelerator: work, bytes, what binds it, time.
@@ -21,6 +22,7 @@ Examples:
 """
 MOST_BATCH = 10**8
 MOST_TOKENS = 10**9
+MOST_CHIPS = 65536
 
 
 @click.command(name="analyze", help=HELP)
@@ -51,6 +53,10 @@ MOST_TOKENS = 10**9
     "--mla-decode", metavar="TEXT", default="absorbed", show_default=True, help="Latent attention: absorbed or naive."
 )
 @click.option("--qkv", metavar="TEXT", default="joint", show_default=True, help="Q, K, V: one kernel (joint) or split.")
+@click.option("--tensor-parallel", metavar="N", default="1", show_default=True, help="Chips that share each layer.")
+@click.option("--pipeline-parallel", metavar="N", default="1", show_default=True, help="Stages of layers.")
+@click.option("--expert-parallel", metavar="N", default="1", show_default=True, help="Ranks that share the experts.")
+@click.option("--data-parallel", metavar="N", default="1", show_default=True, help="Replicas that share the batch.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--plot", metavar="FILE", help="Also draw the operators under the ceilings: a .png or .svg file.")
 def command(
@@ -66,6 +72,10 @@ def command(
     efficiency: str,
     mla_decode: str,
     qkv: str,
+    tensor_parallel: str,
+    pipeline_parallel: str,
+    expert_parallel: str,
+    data_parallel: str,
     form: str,
     plot: str | None,
 ) -> None:
@@ -89,9 +99,21 @@ def command(
     }
     chip, widths = _hardware(hardware), precision_of(precision)
     how = _modelling(launch_overhead, fusion, efficiency, mla_decode, qkv)
+    chips = _parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel)
     read = read_model(model)
     phases = PHASES if phase == "both" else (phase,)
-    analysis = analyze(read, chip, phases=phases, precision=widths, modelling=how, **given)  # type: ignore[arg-type]
+    try:
+        analysis = analyze(
+            read,
+            chip,
+            phases=phases,
+            precision=widths,
+            modelling=how,
+            parallel=chips,
+            **given,  # type: ignore[arg-type]
+        )
+    except ValueError as error:
+        raise StudyError(str(error)) from None
     drawn = _draw(analysis, plot) if plot is not None else ""
     click.echo(analysis_text(analysis, form), nl=form != "csv")
     for line in (does_not_fit(analysis) if form != "table" else "", drawn):
@@ -107,6 +129,20 @@ def _whole(option: str, text: str, least: int, most: int) -> int:
     if value is None or not least <= value <= most:
         raise StudyError(f"{option}: expected a whole number from {least} to {most}, got {shown(text)}")
     return value
+
+
+def _parallel(*degrees: str) -> Parallel:
+    """Degrees of parallelism, in the order of `DEGREES`."""
+    from dse.errors import StudyError
+    from roofline.parallel import DEGREES, Parallel
+
+    given = {
+        name: _whole(f"--{name}-parallel", text, 1, MOST_CHIPS) for name, text in zip(DEGREES, degrees, strict=True)
+    }
+    try:
+        return Parallel(**given)
+    except ValueError as error:
+        raise StudyError(f"--expert-parallel: {error}") from None
 
 
 def _hardware(name: str) -> Accelerator:

@@ -11,6 +11,7 @@ from dse.analysis import Analysis, PhaseAnalysis, as_json, operator_rows
 from dse.precision_text import precision_text
 from dse.report.tables import number, text_table
 from dse.units import format_quantity
+from roofline.parallel import DEGREES
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
@@ -45,9 +46,21 @@ def header(analysis: Analysis) -> str:
         f"efficiency: {analysis.efficiency}; overlap: {how.overlap}; launch overhead: "
         f"{format_quantity(how.launch_overhead_s, 'second')}; fused: {', '.join(how.fusion) or 'nothing'}",
     ]
+    if analysis.parallel.chips > 1:
+        lines.append(_chips(analysis))
     if model.note:
         lines.append(f"note: {model.note}")
     return "\n".join(lines)
+
+
+def _chips(analysis: Analysis) -> str:
+    """How many chips, what they share, and how fast they talk."""
+    degrees = ", ".join(f"{name} {getattr(analysis.parallel, name)}" for name in DEGREES)
+    link = analysis.accelerator.link_bytes_per_s
+    speed = "unknown" if link is None else format_quantity(link, "byte/s")
+    parts = analysis.parallel.microbatch(analysis.phases[0].batch)
+    of_what = f"a pass is of {parts:,} sequence{'s' * (parts != 1)}, its operators those of one chip"
+    return f"{analysis.parallel.chips} chips ({degrees}), links {speed} per direction; {of_what}"
 
 
 def _gigabytes(size: float) -> str:
@@ -112,10 +125,10 @@ def phase_table(phase: PhaseAnalysis) -> str:
         ]
         for row in rows
     ]
-    if phase.launch_overhead_s:
-        spent = phase.launch_overhead_s
-        blank = [""] * (len(head) - 4)
-        body.append(["(launch)", "", *blank, number(spent / time[0]), f"{100 * spent / phase.time_s:.1f}"])
+    for what, spent in (("(launch)", phase.launch_overhead_s), ("(pipeline)", phase.pipeline_wait_s)):
+        if spent:
+            blank = [""] * (len(head) - 4)
+            body.append([what, "", *blank, number(spent / time[0]), f"{100 * spent / phase.time_s:.1f}"])
     total_flop, total_bytes = phase.total("flop"), phase.total("dram_bytes")
     body.append(
         [
