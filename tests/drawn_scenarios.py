@@ -23,6 +23,7 @@ from roofline.layers import (
     StateSpace,
 )
 from roofline.model import Model
+from roofline.parallel import ONE_CHIP, Parallel
 from roofline.phases import FUSION_GROUPS
 from roofline.precision import Precision, formats
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology
@@ -159,6 +160,7 @@ def deployments(draw: st.DrawFn) -> Deployment:
         view=draw(st.sampled_from(["buyer", "cost"])),
         utilization=use,
         demand_tokens_per_s=None if use else draw(st.sampled_from([0.1, 30.0])),
+        parallel=draw(st.sampled_from([ONE_CHIP, ONE_CHIP, Parallel(data=3), Parallel(expert=4, data=4)])),
     )
 
 

@@ -1,7 +1,7 @@
 """Mistakes found in peers' models, each with the test that would have caught it (numbers as in the project's list).
 
 Every test asserts the right number and that the mistaken one is different. Numbers 10, 11 and 20 are in
-``test_workload_mistakes``; 18 and 19 belong to systems that are not built yet.
+``test_workload_mistakes``; 19 belongs to systems that are not built yet.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import pytest
-from flat_memory import CHIPS, FLAT, chip, design, evaluated, flat_scenario, precision_of, request
+from flat_memory import CHIPS, FLAT, UNBOUNDED, chip, design, evaluated, flat_scenario, precision_of, request
 
 from dse.units import parse_quantity
 from roofline.catalog import model
@@ -19,6 +19,7 @@ from roofline.huggingface import model_from_config
 from roofline.kernel import bound_by, operator_ceilings
 from roofline.layers import Attention
 from roofline.model import kv_cache_bytes_per_token
+from roofline.parallel import Parallel
 from roofline.phases import decode, prefill
 from roofline.precision import Precision
 from sweeps.evaluate import evaluate
@@ -335,6 +336,28 @@ def test_mistake_17_a_model_that_does_not_fit_has_no_time() -> None:
     assert reasons(())[code].startswith("does not fit")
     # The 139 + 43 GB at 3.35 TB/s that peers report as 54 ms needs a chip that holds them.
     assert evaluated(chip("H100-SXM"), of)["tpot_s"] == pytest.approx(0.0544111, rel=1e-3)
+
+
+def test_mistake_18_nothing_hides_an_all_reduce_and_stages_do_not_divide_latency() -> None:
+    """Llama-3-70B on 8 H100: a step of 16 sequences moves 18 GB per chip and sums 161 times over the links."""
+
+    def step_s(parallel: Parallel, **link: float) -> float:
+        constants = {"link_bytes_per_s": 450e9, "link_latency_s": 2e-6, "link_phy_mm2_per_byte_per_s": 0.0, **link}
+        asked = request("llama-3-70b", prompt=2047, batch=16)
+        technology = Technology(dram_kind="hbm3", constants={**UNBOUNDED, **constants})
+        of = scenario([asked], technology, Deployment(parallel=parallel), FLAT)
+        return evaluated(chip("H100-SXM"), of)["tpot_s"]
+
+    without = step_s(Parallel(8), link_bytes_per_s=1e18, link_latency_s=0.0)
+    sums = 161 * (3 * 2e-6 + 2 * 7 / 8 * 16 * 8192 * 2 / 450e9)
+    gather = 3 * 2e-6 + 7 / 8 * 16 * 128256 * 2 / 450e9
+    assert step_s(Parallel(8)) - without == pytest.approx(sums + gather, rel=1e-6)
+    assert sums < without, "hidden behind the other work, the links would cost nothing"
+
+    alone, staged = step_s(Parallel()), step_s(Parallel(pipeline=8))
+    # 16 sequences on 8 stages are passes of 2: no weights are saved, only cache reads and arithmetic.
+    assert alone * 0.9 < staged < alone
+    assert staged != pytest.approx(alone / 8, rel=0.5)
 
 
 def test_flat_setting_has_no_overheads() -> None:

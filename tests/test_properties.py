@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from costmodels import tables, wafer
 from roofline.catalog import model
-from roofline.kernel import operator_ceilings, pass_time
+from roofline.kernel import CEILINGS, operator_ceilings, pass_time
 from roofline.layers import Attention, LayerKind, Mlp
 from roofline.memory import operator_traffic, placement
 from roofline.model import Model
@@ -174,7 +174,8 @@ def test_time_is_at_least_every_ceiling_and_the_launch_overhead(data: st.DataObj
             assert np.all(seconds >= launches)
             each = [operator_ceilings(row, machine, place) for row in operators]
             totals = [
-                sum(row.count * spread(times[k]) for row, times in zip(operators, each, strict=True)) for k in range(5)
+                sum(row.count * spread(times[k]) for row, times in zip(operators, each, strict=True))
+                for k in range(len(CEILINGS))
             ]
             for total in totals:
                 assert np.all(np.asarray(total) + launches <= seconds * (1 + SLACK))
@@ -371,7 +372,7 @@ def test_wafers_and_dies_never_fall_with_area(node: str) -> None:
 
 def full_sum_gap(of: Scenario, asked: Request, columns: Designs) -> Array:
     """Return how far (o - 1) x the mean step is from the sum of all steps, relative, per design."""
-    workload = of.workloads[0]
+    workload, chips = of.workloads[0], of.deployment.parallel
     machine = machine_of(columns, of)
     place = placement_of(columns, of, workload, machine)
     first, last = asked.prompt_tokens + 1, asked.prompt_tokens + asked.output_tokens - 1
@@ -380,8 +381,9 @@ def full_sum_gap(of: Scenario, asked: Request, columns: Designs) -> Array:
         step = decode(
             asked.model,
             asked.precision,
-            batch=asked.batch,
+            batch=chips.microbatch(asked.batch),
             context_tokens=context,
+            parallel=chips,
             fusion=of.modelling.fusion,
             dequantization_ops=of.constants["dequantization_ops"],
             absorbed=of.modelling.mla_absorbed,
