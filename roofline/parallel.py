@@ -42,6 +42,8 @@ class Parallel:
         expert / tensor replicas meet.
     data : int
         Replicas, each with its own sequences and KV cache.
+    padded_heads : bool
+        Heads that `tensor` does not divide are padded with idle ones, as some compilers do; else that is an error.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Parallel:
     pipeline: int = 1
     expert: int = 1
     data: int = 1
+    padded_heads: bool = False
 
     def __post_init__(self) -> None:
         for name in DEGREES:
@@ -151,46 +154,69 @@ def sharded(model: Model, parallel: Parallel) -> Model:
 def _layer(kind: LayerKind, parallel: Parallel, name: str) -> LayerKind:
     return replace(
         kind,
-        mixer=None if kind.mixer is None else _mixer(kind.mixer, parallel.tensor, name),
+        mixer=None if kind.mixer is None else _mixer(kind.mixer, _Heads(parallel, name)),
         feed_forwards=tuple(_feed_forward(feed, parallel, name) for feed in kind.feed_forwards),
     )
 
 
-def _mixer(mixer: Mixer, n: int, name: str) -> Mixer:
+@dataclass(frozen=True)
+class _Heads:
+    """How the heads of a model are dealt out."""
+
+    parallel: Parallel
+    model: str
+
+    def divided(self, count: int, what: str) -> int:
+        """Heads of one chip, each head on one chip only."""
+        n = self.parallel.tensor
+        if count % n and not self.parallel.padded_heads:
+            raise ValueError(f"tensor_parallel {n} does not divide the {count} {what} of {self.model}")
+        return _padded(count, n)
+
+    def repeated(self, count: int, what: str) -> int:
+        """Heads of one chip where several chips may hold the same one."""
+        n = self.parallel.tensor
+        if n % count and count % n and not self.parallel.padded_heads:
+            raise ValueError(f"tensor_parallel {n} and the {count} {what} of {self.model} do not divide each other")
+        return _padded(count, n)
+
+
+def _mixer(mixer: Mixer, heads: _Heads) -> Mixer:
+    n = heads.parallel.tensor
     if isinstance(mixer, Attention):
-        return _attention(mixer, n, name)
+        return _attention(mixer, heads)
     if isinstance(mixer, LatentAttention):
-        return replace(mixer, heads=_divided(mixer.heads, n, "query heads", name))
+        # An indexer stays whole: its scores are sums over all its heads, and it writes one short list of tokens.
+        return replace(mixer, heads=heads.divided(mixer.heads, "query heads"))
     if isinstance(mixer, CompressedAttention):
-        heads = _divided(mixer.heads, n, "query heads", name)
-        return replace(mixer, heads=heads, output_groups=_padded(mixer.output_groups, n))
+        own = heads.divided(mixer.heads, "query heads")
+        return replace(mixer, heads=own, output_groups=_padded(mixer.output_groups, n))
     if isinstance(mixer, GatedDelta):
         return replace(
             mixer,
-            value_heads=_divided(mixer.value_heads, n, "value heads", name),
-            key_heads=_repeated(mixer.key_heads, n, "key heads", name),
+            value_heads=heads.divided(mixer.value_heads, "value heads"),
+            key_heads=heads.repeated(mixer.key_heads, "key heads"),
         )
-    return _state_space(mixer, n, name)
+    return _state_space(mixer, heads)
 
 
-def _attention(att: Attention, n: int, name: str) -> Attention:
-    heads = _divided(att.heads, n, "query heads", name)
-    kv_heads = _repeated(att.kv_heads, n, "KV heads", name)
+def _attention(att: Attention, heads: _Heads) -> Attention:
+    own, kv_heads = heads.divided(att.heads, "query heads"), heads.repeated(att.kv_heads, "KV heads")
     norms = att.qk_norm_parameters
     if norms == att.q_width + att.kv_heads * att.head_dim:  # over all heads together, not head by head
-        norms = (heads + kv_heads) * att.head_dim
-    sinks = _padded(att.sink_parameters, n)
-    return replace(att, heads=heads, kv_heads=kv_heads, qk_norm_parameters=norms, sink_parameters=sinks)
+        norms = (own + kv_heads) * att.head_dim
+    sinks = _padded(att.sink_parameters, heads.parallel.tensor)
+    return replace(att, heads=own, kv_heads=kv_heads, qk_norm_parameters=norms, sink_parameters=sinks)
 
 
-def _state_space(layer: StateSpace, n: int, name: str) -> StateSpace:
-    heads = _divided(layer.heads, n, "state-space heads", name) if layer.heads else 0
-    inner = _padded(layer.inner, n)
+def _state_space(layer: StateSpace, heads: _Heads) -> StateSpace:
+    own = heads.divided(layer.heads, "state-space heads") if layer.heads else 0
+    inner = own * (layer.inner // layer.heads) if layer.heads else _padded(layer.inner, heads.parallel.tensor)
     return replace(
         layer,
         inner=inner,
-        heads=heads,
-        groups=_repeated(layer.groups, n, "state-space groups", name) if layer.groups else 0,
+        heads=own,
+        groups=heads.repeated(layer.groups, "state-space groups") if layer.groups else 0,
         norm_parameters=inner if layer.norm_parameters == layer.inner else layer.norm_parameters,
     )
 
@@ -214,19 +240,6 @@ def _experts(moe: Experts, parallel: Parallel, name: str) -> Experts:
         ranks=parallel.expert,
         replicas=parallel.expert_replicas,
     )
-
-
-def _divided(count: int, n: int, what: str, name: str) -> int:
-    if count % n:
-        raise ValueError(f"tensor_parallel {n} does not divide the {count} {what} of {name}")
-    return count // n
-
-
-def _repeated(count: int, n: int, what: str, name: str) -> int:
-    """Heads of one chip where several chips may hold the same one."""
-    if n % count and count % n:
-        raise ValueError(f"tensor_parallel {n} and the {count} {what} of {name} do not divide each other")
-    return max(count // n, 1)
 
 
 def _padded(count: int, n: int) -> int:

@@ -17,7 +17,7 @@ from strategies import attentions, mixtures, mlps, models
 from roofline import collectives
 from roofline.catalog import model
 from roofline.kernel import CEILINGS, Machine, operator_ceilings, pass_time
-from roofline.layers import Experts, LayerKind
+from roofline.layers import Experts, GatedDelta, LatentAttention, LayerKind, StateSpace
 from roofline.memory import Placement
 from roofline.model import Model, kv_cache_bytes, weight_bytes
 from roofline.operators import Operator, Operators
@@ -179,6 +179,39 @@ def test_more_tensor_parallelism_never_needs_more_memory_per_chip(name: str) -> 
         assert kv_cache_bytes(more, FP16, 5000.0) <= kv_cache_bytes(less, FP16, 5000.0)
         footprints = [of(Parallel(n), name).workloads[0].footprint_total_bytes for n in (one, two)]
         assert footprints[1] < footprints[0]
+
+
+def test_heads_are_padded_only_where_that_is_asked_for() -> None:
+    """Llama-3-8B on 12 chips: 3 of 32 query heads and 1 of 8 KV heads on each, 4 places left empty."""
+    (kind,) = sharded(model("llama-3-8b"), Parallel(12, padded_heads=True)).layers
+    assert kind.mixer == dataclasses.replace(model("llama-3-8b").layers[0].mixer, heads=3, kv_heads=1)  # type: ignore[type-var]
+    assert sharded(model("llama-3-8b"), Parallel(8, padded_heads=True)) == sharded(model("llama-3-8b"), Parallel(8))
+    with pytest.raises(ValueError, match="tensor_parallel 12 does not divide"):
+        sharded(model("llama-3-8b"), Parallel(12))
+
+
+def test_recurrent_layers_divide_their_heads_and_states() -> None:
+    """Qwen3-Next: 16 key and 32 value heads; Jamba: Mamba-1 without heads, whose steps are summed over the chips."""
+    qwen, jamba = model("qwen3-next-80b-a3b"), model("jamba-v0.1")
+    for whole, chips in ((qwen, 8), (jamba, 8)):
+        parts = sharded(whole, Parallel(chips)).layers
+        for one, part in zip(whole.layers, parts, strict=True):
+            if isinstance(one.mixer, GatedDelta | StateSpace):
+                assert isinstance(part.mixer, GatedDelta | StateSpace)
+                assert part.mixer.state_bytes() * chips == one.mixer.state_bytes()
+                assert part.mixer.matrix_parameters(whole.hidden) * chips == one.mixer.matrix_parameters(whole.hidden)
+    rows = decode(jamba, FP16, batch=1.0, context_tokens=9.0, parallel=Parallel(8))
+    (steps,) = [row for row in rows if row.name == "all_reduce_ssm"]
+    assert steps.link_bytes == 2 * 7 / 8 * (256 + 2 * 16) * 2
+
+
+def test_selectors_of_sparse_attention_are_on_every_chip() -> None:
+    """Scores are sums over the selector's heads: divided, those of all tokens would have to be summed over the links."""
+    whole = model("glm-5")
+    mixers = [kind.mixer for part in (whole, sharded(whole, Parallel(8))) for kind in part.layers]
+    indexers = {mixer.indexer for mixer in mixers if isinstance(mixer, LatentAttention)}
+    assert len(indexers) == 1
+    assert indexers != {None}
 
 
 def test_kv_heads_are_repeated_and_latents_are_on_every_chip() -> None:

@@ -171,7 +171,7 @@ def test_analyze_shows_collectives_bound_by_links(command: Command) -> None:
     sums = rows["all_reduce_mlp"]
     assert (sums["bound_by"], sums["count"], sums["dram_bytes"]) == ("link", 80, 0)
     # 8 tokens x 8192 x 2 byte, 2·7/8 of them at 450 GB/s, and 3 steps; 80 layers.
-    assert sums["time_s"] == pytest.approx(80 * (3 * 2e-6 + 2 * 7 / 8 * 8 * 8192 * 2 / 450e9))
+    assert sums["time_s"] == pytest.approx(80 * (3 * 1e-6 + 2 * 7 / 8 * 8 * 8192 * 2 / 450e9))
     assert found["decode"]["link_bytes"] == pytest.approx(sum(row["link_bytes"] for row in rows.values()))
     one = json.loads(command(*H100, "--format", "json").out)
     assert (one["chips"], one["link_bytes"], one["fits"]) == (1, 0, False)

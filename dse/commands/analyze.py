@@ -136,11 +136,10 @@ def _parallel(*degrees: str) -> Parallel:
     from dse.errors import StudyError
     from roofline.parallel import DEGREES, Parallel
 
-    given = {
-        name: _whole(f"--{name}-parallel", text, 1, MOST_CHIPS) for name, text in zip(DEGREES, degrees, strict=True)
-    }
+    numbers = [_whole(f"--{name}-parallel", text, 1, MOST_CHIPS) for name, text in zip(DEGREES, degrees, strict=True)]
+    tensor, pipeline, expert, data = numbers
     try:
-        return Parallel(**given)
+        return Parallel(tensor, pipeline, expert, data)
     except ValueError as error:
         raise StudyError(f"--expert-parallel: {error}") from None
 
