@@ -206,7 +206,7 @@ def test_recurrent_layers_divide_their_heads_and_states() -> None:
 
 
 def test_selectors_of_sparse_attention_are_on_every_chip() -> None:
-    """Scores are sums over the selector's heads: divided, those of all tokens would have to be summed over the links."""
+    """Scores are sums over the selector's heads: divided, those of all tokens would be summed over the links."""
     whole = model("glm-5")
     mixers = [kind.mixer for part in (whole, sharded(whole, Parallel(8))) for kind in part.layers]
     indexers = {mixer.indexer for mixer in mixers if isinstance(mixer, LatentAttention)}
