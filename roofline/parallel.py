@@ -119,7 +119,9 @@ class Parallel:
         """Passes over all layers that the average chip works off per step of the deployment [1].
 
         Every microbatch of every replica that has sequences crosses each layer once, on `tensor` chips:
-        ``tensor x microbatches x replicas`` sharded passes over ``tensor x pipeline x data`` chips.
+        ``tensor x microbatches x replicas`` sharded passes over ``tensor x pipeline x data`` chips. All are taken for
+        as full as the fullest: bytes and energy that follow are an upper bound where sequences do not divide evenly or
+        experts are spread.
         """
         replicas = -(-batch // self.replica_batch(batch))
         return self.microbatches(batch) * replicas / (self.pipeline * self.data)

@@ -24,7 +24,7 @@ PHYSICAL = {
 """Limits nobody can build past, with the reason people are told; checked in this order."""
 
 DEMAND = "margin_demand"
-DEMAND_REASON = "too slow for the demand: one chip would be busy more than all the time"
+DEMAND_REASON = "too slow for the demand: it would be busy more than all the time"
 
 
 def physical_margins(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:

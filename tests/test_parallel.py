@@ -400,6 +400,20 @@ def test_replicas_are_so_many_chips_side_by_side() -> None:
     assert two["tco_usd_per_hour"] == pytest.approx(2 * one["tco_usd_per_hour"], rel=1e-12)
 
 
+def test_a_full_pipeline_does_the_work_of_its_microbatches() -> None:
+    """8 sequences on 4 stages: 4 passes of 2, each as long as on one chip and three transfers more, spread over 4."""
+    how = Modelling(sram_residency=False)
+    cold = {"busy_w_per_mm2": 0.0, "idle_w_per_mm2": 0.0, "dram_standby_w_per_byte": 0.0, "link_j_per_byte": 0.0}
+    small, staged = (columns(p, batch=b, modelling=how, **cold) for p, b in ((ONE_CHIP, 2), (Parallel(pipeline=4), 8)))
+    send_s = 3 * (5e-6 + 1e-6 + 2 * 4096 * 2 / 450e9)
+    assert staged["tpot_s"] == pytest.approx(small["tpot_s"] + send_s, rel=1e-9)
+    assert staged["decode_tokens_per_s"] == pytest.approx(8 / staged["tpot_s"])
+    assert staged["energy_j_per_token"] == pytest.approx(small["energy_j_per_token"], rel=1e-9)
+    # Four chips, each busy with a pass's worth of layers all the time: the power of one.
+    slower = small["tpot_s"] / staged["tpot_s"]
+    assert staged["decode_power_w"] == pytest.approx(small["decode_power_w"] * slower, rel=1e-9)
+
+
 def test_energy_of_tensor_parallel_chips_is_that_of_the_work_and_the_links() -> None:
     how = Modelling(launch_overhead_s=0.0)
     cold = {"busy_w_per_mm2": 0.0, "idle_w_per_mm2": 0.0, "dram_standby_w_per_byte": 0.0, "vector_energy_relative": 0.0}
