@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from roofline.precision import Precision
 from sweeps.accelerator import PLAIN, on_accelerator
 from sweeps.breakdown import OperatorShare, breakdown
 from sweeps.factors import factors
-from sweeps.scenario import Modelling, Request
+from sweeps.scenario import Modelling, Request, Scenario
+from sweeps.space import Columns
 
 if TYPE_CHECKING:
     from results.figures.roofline import Ceiling, Point
@@ -168,13 +169,21 @@ def _phase(
         phase=phase,
         batch=request.batch,
         tokens=tokens,
-        operators=tuple(row for row in breakdown(design, scenario) if row.phase == phase),
+        operators=_operators(accelerator, design, scenario, phase),
         launch_overhead_s=operators.kernels * modelling.launch_overhead_s,
         time_s=time_s,
         footprint_bytes=dict(workload.footprint_bytes),
         missing_bytes=_one(found["missing_bytes.0"]),
         pipeline_wait_s=time_s - pass_s,
     )
+
+
+def _operators(accelerator: Accelerator, design: Columns, scenario: Scenario, phase: str) -> tuple[OperatorShare, ...]:
+    """Operators of a phase; on a chip without DRAM its memory is called by its name."""
+    rows = tuple(row for row in breakdown(design, scenario) if row.phase == phase)
+    if accelerator.has_dram:
+        return rows
+    return tuple(replace(row, bound_by="sram") if row.bound_by == "dram" else row for row in rows)
 
 
 def _one(value: object) -> float:
@@ -297,4 +306,5 @@ def picture_data(analysis: Analysis) -> tuple[list[Point], list[Ceiling]]:
     for name in analysis.formats:
         used.setdefault(chip.peaks[name] * how.compute_efficiency, []).append(name)
     ceilings = [Ceiling.compute("/".join(names), peak) for peak, names in used.items()]
-    return points, [Ceiling.memory("DRAM", chip.dram_bytes_per_s * how.memory_efficiency), *ceilings]
+    memory = Ceiling.memory(chip.memory_tier.upper(), chip.memory_bytes_per_s * how.memory_efficiency)
+    return points, [memory, *ceilings]

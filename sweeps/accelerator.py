@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roofline.accelerators import Accelerator
+from roofline.accelerators import Accelerator, UnknownFact
 from roofline.parallel import ONE_CHIP, Parallel
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology, scenario
 from sweeps.space import Columns
@@ -28,7 +28,7 @@ def on_accelerator(
     accelerator : Accelerator
     request : Request
     modelling : Modelling
-        Overlap, launch overhead, efficiency and fusion; nothing is resident in SRAM and there is no flash.
+        Overlap, launch overhead, efficiency and fusion; nothing is resident in SRAM.
     parallel : Parallel
         So many of them work together, over links of the published bandwidth.
 
@@ -36,36 +36,70 @@ def on_accelerator(
     -------
     columns : dict
         The five design columns, one element each; all of the last-level cache is tile buffer. Where the cache is not
-        published no tile is too large for it.
+        published no tile is too large for it. On a chip without DRAM its SRAM is the memory: ``dram_bytes_per_s`` and
+        ``dram_bytes`` are those of the SRAM. Weights that memory has no room for live in flash where there is some.
     scenario : Scenario
-        For factors and breakdowns: rates of the number formats are the published ones and the SRAM port never binds.
-        Costs and margins other than of capacity are those of a default technology, not of the accelerator.
+        For factors and breakdowns: rates of the number formats are the published ones; the SRAM port of a chip with
+        DRAM binds where its bandwidth is published. Costs and margins other than of capacity are those of a default
+        technology, not of the accelerator.
 
     Raises
     ------
+    UnknownFact
+        If a fact that is needed is not published; between several chips that talk that is the link's bandwidth.
     ValueError
-        If several chips must talk and the bandwidth between them is unknown, or they cannot divide the model.
+        If the chips cannot divide the model.
     """
-    half = accelerator.half_flop_per_s
-    constants = {
-        "sram_tile_fraction": 1.0,
-        "sram_bytes_per_s_per_byte": UNBOUNDED_SRAM,
-        "os_reserve_bytes": 0.0,
-    }
-    if "fp32" in accelerator.rates:  # elementwise work runs at the fp32 rate; unpublished, at that of the table
-        constants["vector_rate_relative"] = accelerator.rates["fp32"]
-    if accelerator.link_bytes_per_s is not None:
-        constants["link_bytes_per_s"] = accelerator.link_bytes_per_s
-    elif max(parallel.tensor, parallel.pipeline, parallel.expert) > 1:
-        raise ValueError(f"the bandwidth between several {accelerator.name} is unknown: it has no published link")
-    technology = Technology(formats=accelerator.formats, constants=constants)
-    plain = replace(modelling, sram_residency=False, flash_holds=())
+    tier = accelerator.memory_tier
+    half = [] if set(accelerator.peaks) - {"int8", "int4"} else ["fp16_flop_per_s"]
+    accelerator.require(*half, f"{tier}_bytes", f"{tier}_bytes_per_s")
+    _check_link(accelerator, parallel)
+    technology = Technology(formats=accelerator.formats, constants=_constants(accelerator))
+    flash = accelerator.flash_bytes or 0.0
+    plain = replace(modelling, sram_residency=False, flash_holds=("weights",) if flash else ())
     found = scenario([replace(request, share=1.0)], technology, Deployment(parallel=parallel), plain)
+    _check_formats(accelerator, found)
+    tile = accelerator.sram_bytes if accelerator.has_dram else None
     values = {
-        "dram_bytes_per_s": accelerator.dram_bytes_per_s,
-        "compute_flop_per_s": half,
-        "sram_bytes": UNKNOWN_SRAM_BYTES if accelerator.sram_bytes is None else accelerator.sram_bytes,
-        "dram_bytes": accelerator.dram_bytes,
-        "flash_bytes": 0.0,
+        "dram_bytes_per_s": accelerator.memory_bytes_per_s,
+        "compute_flop_per_s": accelerator.half_flop_per_s,
+        "sram_bytes": tile if tile else UNKNOWN_SRAM_BYTES,
+        "dram_bytes": accelerator.memory_bytes,
+        "flash_bytes": flash,
     }
     return {name: np.array([value]) for name, value in values.items()}, replace(found, rates=accelerator.rates)
+
+
+def _check_link(chip: Accelerator, parallel: Parallel) -> None:
+    """Raise UnknownFact where chips must talk and nobody says how fast; replicas alone tell each other nothing."""
+    if max(parallel.tensor, parallel.pipeline, parallel.expert) == 1 or chip.link_bytes_per_s:
+        return
+    if chip.link_bytes_per_s is None:
+        raise UnknownFact(f'unknown link_bytes_per_s of "{chip.name}", which several of them need')
+    raise UnknownFact(f'"{chip.name}" has no link (link_bytes_per_s is 0), which several of them need')
+
+
+def _constants(chip: Accelerator) -> dict[str, float]:
+    """Constants of the tiers; what is not published and cannot bind is left as it is."""
+    constants = {"sram_tile_fraction": 1.0, "sram_bytes_per_s_per_byte": UNBOUNDED_SRAM, "os_reserve_bytes": 0.0}
+    if chip.has_dram and chip.sram_bytes and chip.sram_bytes_per_s:
+        constants["sram_bytes_per_s_per_byte"] = chip.sram_bytes_per_s / chip.sram_bytes
+    if "fp32" in chip.rates:  # elementwise work runs at the fp32 rate; unpublished, at that of the table
+        constants["vector_rate_relative"] = chip.rates["fp32"]
+    if chip.link_bytes_per_s is not None:
+        constants["link_bytes_per_s"] = chip.link_bytes_per_s
+    if chip.flash_bytes:
+        rate = chip.known("flash_bytes_per_s")
+        constants |= {"flash_bytes_per_s_per_byte": rate / chip.flash_bytes, "flash_bytes_per_s_max": rate}
+    energies = {"dram_j_per_byte": chip.dram_j_per_byte if chip.has_dram else chip.sram_j_per_byte}
+    energies["flash_j_per_byte"] = chip.flash_j_per_byte
+    constants |= {name: value for name, value in energies.items() if value is not None}
+    return constants
+
+
+def _check_formats(chip: Accelerator, scenario: Scenario) -> None:
+    """Raise UnknownFact where an operator would run in a format whose rate is not published."""
+    workload = scenario.workloads[0]
+    for row in (*workload.prefill, *workload.decode):
+        if row.flop:
+            chip.peak_flop_per_s(row.compute_format)

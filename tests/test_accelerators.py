@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from roofline.accelerators import Accelerator, accelerator, accelerators, aliases
+from roofline.accelerator_table import COLUMNS, NUMBERS, PEAKS, TEXTS, facts_of, from_facts, read_table
+from roofline.accelerators import DEVICE_CLASSES, Accelerator, UnknownFact, accelerator, accelerators, aliases, find
 from roofline.catalog import model
 from roofline.kernel import Machine
 from roofline.precision import Precision, number_format
@@ -42,30 +45,196 @@ def test_data_sheet_values() -> None:
     assert (ultra.sram_bytes, ultra.tdp_w) == (None, None)
 
 
+MEASURED = (
+    *("h100-sxm-80gb", "a100-sxm-40gb", "h200-sxm", "mi300x", "m2-ultra", "inferentia2", "trainium1"),
+    *("h100-pcie-80gb", "rtx-a6000", "rtx-6000-ada", "rtx-4090", "rtx-5000-ada", "a100-pcie-80gb", "a100-sxm-80gb"),
+    *("sn40l", "rtx-3090", "rtx-4000-ada", "m1-max-32c", "snapdragon-8-elite", "rtx-4080", "a40"),
+    *("snapdragon-x-elite", "m1-max-24c", "snapdragon-8-elite-gen5", "rtx-3070", "rtx-3080-10gb", "rtx-3080-ti"),
+    *("rtx-4070-ti", "m3-10c", "rx-7900-xtx", "a10g", "jetson-agx-orin-64gb", "m4-pro", "rx-6700-xt", "sa8295p"),
+    *("m1-ultra-64c", "snapdragon-8-gen3", "m2-max-30c", "m5-10c", "m4-10c", "m2-pro-19c", "rx-5700-xt"),
+    *("rx-6800-xt", "rtx-3090-ti", "m2-10c", "m3-ultra"),
+)
+"""Every device of the shipped measurements."""
+
+RICHER = {
+    "groq-lpu-v1": 4,  # 750 TOPS beside 188 TFLOP/s
+    "trainium3": 4,  # MXFP8 and MXFP4 run at four times the bf16 rate
+    "b300-sxm": 6.3,  # FP4 was widened and the rest was not
+}
+"""Devices whose narrow formats are faster than by the ratio of the bits; everywhere else that would be sparsity."""
+
+PORTS = {  # kind of memory -> bandwidth of a device with it [byte/s]
+    "HBM": (2.5e11, 9e12),
+    "GDDR": (6e10, 2e12),
+    "LPDDR": (5e10, 9e11),
+    "DDR5": (2e11, 7e11),
+}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_rows_are_plausible(name: str) -> None:
     chip = accelerator(name)
     assert chip.source.strip()
-    assert {"fp32", "fp16"} <= set(chip.peaks)
-    assert 1e10 <= chip.dram_bytes <= 1e12
-    assert 1e11 <= chip.dram_bytes_per_s <= 1e13
-    assert 5 < chip.ridge_flop_per_byte("fp16") < 1000
+    assert chip.device_class in DEVICE_CLASSES
+    assert chip.die_family
+    assert chip.year is None or chip.year >= 2018
     assert all(number_format(form) for form in chip.formats)
-    # Narrower numbers are never slower; a dense rate is at most 2 (8 bit) or 4 (4 bit) times the 16-bit one.
+    if chip.dram_bytes:
+        assert 1e9 <= chip.dram_bytes <= 6e12
+    if chip.dram_bytes_per_s:
+        low, high = next(span for kind, span in PORTS.items() if chip.dram_kind.startswith(kind))
+        assert low <= chip.dram_bytes_per_s <= high
+    assert bool(chip.link_bytes_per_s) <= bool(chip.link_kind)
+    assert (chip.price_usd is None) == (not chip.price_kind)
+
+
+@pytest.mark.parametrize("name", [chip.name for chip in accelerators() if {"fp16", "bf16"} & set(chip.peaks)])
+def test_peaks_are_dense(name: str) -> None:
+    chip = accelerator(name)
+    # A dense rate is at most 2 (8 bit) or 4 (4 bit) times the 16-bit one, and a sparse one twice that.
     for form, rate in chip.rates.items():
         bits = number_format(form).bits
-        assert bits >= 16 or 1 <= rate <= 16 / bits * 1.03, form
-    assert chip.year >= 2020
+        assert bits >= 16 or 0.99 <= rate <= RICHER.get(name, 16 / bits) * 1.03, form
+        assert bits < 16 or rate <= 1
+    if chip.has_dram and chip.dram_bytes_per_s:
+        assert 0.5 < chip.ridge_flop_per_byte("fp16") < 1000
+
+
+def test_most_devices_can_be_computed_on() -> None:
+    can = [chip for chip in accelerators() if chip.dram_bytes_per_s and {"fp16", "bf16"} & set(chip.peaks)]
+    assert len(can) >= 80
+    assert {chip.device_class for chip in can} >= set(DEVICE_CLASSES) - {"chiplet"}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_measured_devices_are_there_and_can_be_computed_on(name: str) -> None:
+    chip = accelerator(name)
+    assert chip.name == name
+    columns, _ = on_accelerator(chip, Request(model("llama-3-8b"), 128, 2))
+    assert columns["dram_bytes_per_s"][0] == chip.dram_bytes_per_s
+    assert chip.process_node or chip.device_class == "npu"
+
+
+@pytest.mark.parametrize(
+    "name, missing",
+    [
+        ("h100-80gb-unspecified", "fp16_flop_per_s, dram_bytes_per_s"),
+        ("a100-80gb-unspecified", "dram_bytes_per_s"),
+        ("dimensity-9300", "fp16_flop_per_s, dram_bytes"),
+        ("cambricon-llm", "fp16_flop_per_s, dram_bytes, dram_bytes_per_s"),
+        ("nand-pim-hilos", "fp16_flop_per_s, dram_bytes, dram_bytes_per_s"),
+    ],
+)
+def test_an_unknown_fact_is_an_error_and_nothing_stands_for_it(name: str, missing: str) -> None:
+    with pytest.raises(UnknownFact, match=f'^unknown {missing} of "{name}"$'):
+        on_accelerator(accelerator(name), Request(model("llama-3-8b"), 128, 2))
+
+
+def test_known_names_device_and_fact() -> None:
+    chip = accelerator("sn40l")
+    assert chip.known("dram_bytes") == 64e9
+    for fact in ("tdp_w", "fp8_flop_per_s"):
+        with pytest.raises(UnknownFact, match=f'unknown {fact} of "sn40l"'):
+            chip.known(fact)
+
+
+def test_half_floats_stand_for_each_other() -> None:
+    tpu, volta = accelerator("tpu-v5e"), accelerator("v100")
+    assert (tpu.runs_in("fp16"), tpu.peak_flop_per_s("fp16")) == ("bf16", 197e12)
+    assert (volta.runs_in("bf16"), volta.peak_flop_per_s("bf16")) == ("fp16", 125e12)
+    assert tpu.rates["fp16"] == volta.rates["bf16"] == 1
+    # A narrower format it lacks runs in the 16-bit one it has; a wider one whose rate is unknown is refused.
+    assert volta.peak_flop_per_s("int8") == 125e12
+    with pytest.raises(UnknownFact, match="unknown fp32_flop_per_s"):
+        tpu.peak_flop_per_s("fp32")
+
+
+def test_a_chip_without_dram_holds_everything_in_its_sram() -> None:
+    chip, llm = accelerator("wse-3"), model("llama-3-8b")
+    columns, scenario = on_accelerator(chip, Request(llm, 128, 2))
+    assert (columns["dram_bytes"][0], columns["dram_bytes_per_s"][0]) == (44e9, 21e15)
+    found = factors(columns, scenario)
+    assert found["missing_bytes.0"][0] == 0
+    assert found["decode_s.0"][0] >= found["decode_dram_bytes.0"][0] / 21e15
+    groq = factors(*on_accelerator(accelerator("groq-lpu-v1"), Request(llm, 128, 2)))
+    assert groq["missing_bytes.0"][0] == pytest.approx(16e9, rel=0.03)
+
+
+def test_flash_holds_the_weights_that_memory_has_no_room_for() -> None:
+    small = replace(accelerator("rtx-3070"), flash_bytes=1e12, flash_bytes_per_s=7e9)
+    asked = Request(model("llama-3-8b"), 128, 2)
+    spilled, none = factors(*on_accelerator(small, asked)), factors(*on_accelerator(accelerator("rtx-3070"), asked))
+    assert none["missing_bytes.0"][0] > 8e9
+    assert spilled["missing_bytes.0"][0] == 0
+    assert spilled["decode_flash_bytes.0"][0] == pytest.approx(none["missing_bytes.0"][0], rel=0.2)
+    assert spilled["decode_s.0"][0] >= spilled["decode_flash_bytes.0"][0] / 7e9
+    with pytest.raises(UnknownFact, match="unknown flash_bytes_per_s"):
+        on_accelerator(replace(small, flash_bytes_per_s=None), asked)
 
 
 def test_every_column_of_the_file_is_read() -> None:
     text = (files("roofline") / "data" / "accelerators.csv").read_text(encoding="utf8")
-    for row in csv.DictReader(text.splitlines()):
+    rows = list(csv.DictReader(text.splitlines()))
+    assert list(rows[0]) == sorted(COLUMNS, key=list(rows[0]).index)
+    for row in rows:
         chip = accelerator(row["name"])
-        given = {key: float(value) for key, value in row.items() if key.endswith("_flop_per_s") and value}
+        given = {key: float(value) for key, value in row.items() if key in PEAKS and value}
         assert given == {f"{form}_flop_per_s": peak for form, peak in chip.peaks.items()}
-        for column in ("dram_bytes", "dram_bytes_per_s", "sram_bytes", "link_bytes_per_s", "tdp_w", "die_area_mm2"):
+        for column in NUMBERS:
             assert getattr(chip, column) == (float(row[column]) if row[column] else None)
+        for column in TEXTS:
+            assert getattr(chip, column) == row[column]
+        assert (str(chip.year or ""), ";".join(chip.aliases)) == (row["year"], row["aliases"])
+        assert from_facts(facts_of(chip)) == chip
+
+
+def test_a_table_with_other_column_names_is_read() -> None:
+    text = (
+        "slug,name,class,peak_fp16_flop_per_s,peak_int8_op_per_s,dram_bytes,dram_kind,dram_bytes_per_s,notes\n"
+        "my-npu,My NPU,npu,1e14,2e14,1e10,HBM3,1e12,odd\n\n"
+        'lpu,"LPU, one",npu,1e14,,,none (SRAM only),,\n'
+    )
+    chip, lpu = read_table(text, "mine.csv")
+    assert (chip.name, chip.title, chip.device_class, chip.die_family) == ("my-npu", "My NPU", "npu", "my-npu")
+    assert chip.peaks == {"fp16": 1e14, "int8": 2e14}
+    assert (chip.note, chip.tdp_w, lpu.title, lpu.has_dram) == ("odd", None, "LPU, one", False)
+    assert find("My_NPU", extra=[chip]) is chip
+    (least,) = read_table("name,fp16_flop_per_s\nx,1e12\n", "mine.csv")
+    assert (least.title, least.device_class, least.year) == ("x", "other", None)
+
+
+def test_a_users_device_comes_before_the_catalog() -> None:
+    (mine,) = read_table("name,aliases\nh100,the-one\n", "mine.csv")
+    assert find("H100", extra=[mine]) is mine
+    assert find("the one", extra=[mine]) is mine
+    assert find("a100", extra=[mine]).name == "a100-sxm-80gb"
+    with pytest.raises(ValueError, match="did you mean the-one"):
+        find("the-on", extra=[mine])
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "mine.csv:1: expected a header with a column name"),
+        ("title\nx\n", "mine.csv:1: expected a header with a column name"),
+        ("name,name\nx,y\n", 'mine.csv:1: the column "name" is there twice'),
+        ("name,dram_byte\nx,1\n", 'mine.csv:1: unknown column "dram_byte"; did you mean dram_bytes?'),
+        ("name,tdp_w\nx,1\ny\n", "mine.csv:3: expected 2 cells as in the header, got 1"),
+        ("name,tdp_w\nx,a lot\n", 'mine.csv:2: tdp_w: expected a number (SI), got "a lot"'),
+        ("name,tdp_w\nx,-1\n", 'mine.csv:2: tdp_w: expected a finite number of at least 0, got "-1"'),
+        ("name,tdp_w\nx,nan\n", "mine.csv:2: tdp_w: expected a finite number"),
+        ("name,fp16_flop_per_s\nx,0\n", "mine.csv:2: a peak is above 0"),
+        ("name,tdp_w\n,1\n", "mine.csv:2: name: a device needs a name"),
+        ("name,tdp_w\nx,1\nX,2\n", 'mine.csv:3: name: a second device "X"'),
+        ("name,year\nx,2024.5\n", "mine.csv:2: year: expected a year"),
+        ("name,pim_tier\nx,hbm\n", "mine.csv:2: pim_tier: expected dram or flash"),
+        ("name,dram_bytes,dram_bytes_per_s\nx,0,1e9\n", "mine.csv:2: dram_bytes_per_s: a tier has both"),
+        ('name,tdp_w\n"x,1\n', "mine.csv:2: not valid CSV"),
+    ],
+)
+def test_wrong_tables_say_line_and_column(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_table(text, "mine.csv")
 
 
 def test_aliases_and_spelling() -> None:

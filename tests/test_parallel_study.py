@@ -206,7 +206,7 @@ def test_a_pipelines_wait_is_part_of_the_prefill() -> None:
         (("--tensor-parallel", "3"), "tensor_parallel 3 does not divide the 64 query heads of llama-3-70b"),
         (("--expert-parallel", "2"), "--expert-parallel: expert 2 does not go with tensor 1 and data 1"),
         (("--pipeline-parallel", "81"), "pipeline_parallel 81 exceeds the 80 layers of llama-3-70b"),
-        (("--hardware", "l40s", "--tensor-parallel", "2"), "the bandwidth between several l40s is unknown"),
+        (("--hardware", "gh200-96gb", "--tensor-parallel", "2"), 'unknown link_bytes_per_s of "gh200-96gb"'),
     ],
 )
 def test_analyze_refuses_what_cannot_be(command: Command, arguments: tuple[str, ...], message: str) -> None:
@@ -216,8 +216,8 @@ def test_analyze_refuses_what_cannot_be(command: Command, arguments: tuple[str, 
 
 
 def test_replicas_need_no_link() -> None:
-    one = dse.analyze("llama-3-8b", "l40s", batch=4)
-    two = dse.analyze("llama-3-8b", "l40s", batch=8, data_parallel=2)
+    one = dse.analyze("llama-3-8b", "gh200-96gb", batch=4)
+    two = dse.analyze("llama-3-8b", "gh200-96gb", batch=8, data_parallel=2)
     assert [phase.time_s for phase in one.phases] == [phase.time_s for phase in two.phases]
-    with pytest.raises(StudyError, match="unknown"):
-        dse.analyze("llama-3-8b", "l40s", pipeline_parallel=2)
+    with pytest.raises(StudyError, match="unknown link_bytes_per_s"):
+        dse.analyze("llama-3-8b", "gh200-96gb", pipeline_parallel=2)

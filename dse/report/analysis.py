@@ -41,8 +41,8 @@ def header(analysis: Analysis) -> str:
         f"{model.name}: {number(model.total_parameters / 1e9)} B parameters{active}, weights "
         f"{_gigabytes(analysis.weight_bytes)}, KV cache {analysis.kv_bytes_per_token:,.10g} bytes per token; "
         f"{precision_text(analysis.precision)}",
-        f"{chip.title}: {format_quantity(chip.dram_bytes, 'byte')} {chip.dram_kind} at "
-        f"{format_quantity(chip.dram_bytes_per_s, 'byte/s')}; {ridges}",
+        f"{chip.title}: {format_quantity(chip.memory_bytes, 'byte')} {_memory_kind(analysis)} at "
+        f"{format_quantity(chip.memory_bytes_per_s, 'byte/s')}; {ridges}",
         f"efficiency: {analysis.efficiency}; overlap: {how.overlap}; launch overhead: "
         f"{format_quantity(how.launch_overhead_s, 'second')}; fused: {', '.join(how.fusion) or 'nothing'}",
     ]
@@ -63,6 +63,11 @@ def _chips(analysis: Analysis) -> str:
     return f"{analysis.parallel.chips} chips ({degrees}), links {speed} per direction; {of_what}"
 
 
+def _memory_kind(analysis: Analysis) -> str:
+    chip = analysis.accelerator
+    return (chip.dram_kind or "DRAM") if chip.has_dram else "SRAM"
+
+
 def _gigabytes(size: float) -> str:
     return f"{number(size / 1e9)} GB"
 
@@ -79,7 +84,7 @@ def does_not_fit(analysis: Analysis) -> str:
     held = [(_HELD.get(name, name), size) for name, size in worst.footprint_bytes.items() if size]
     parts = ", ".join(f"{name} {_gigabytes(size)}" for name, size in held)
     needed = _gigabytes(sum(size for _, size in held))
-    capacity = _gigabytes(analysis.accelerator.dram_bytes)
+    capacity = _gigabytes(analysis.accelerator.memory_bytes)
     return (
         f"warning: does not fit: {worst.phase} needs {needed} ({parts}), "
         f"the memory holds {capacity}; the times are those of a memory that held it"
