@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-TABLES: tuple[str, ...] = ("nodes", "dram", "prices", "flash", "sram", "datapath", "segments", "grids", "common")
+TABLES: tuple[str, ...] = ("nodes", "dram", "prices", "flash", "pim", "sram", "datapath", "segments", "grids", "common")
 
 COLUMNS: tuple[str, ...] = ("option", "parameter", "value", "low", "high", "unit", "year", "source")
 
@@ -44,6 +44,7 @@ UNIT_SCALE: Mapping[str, float] = MappingProxyType(
         "pJ/bit": 8e-12,
         "pJ/bit/mm": 8e-12,
         "pJ/FLOP": 1e-12,
+        "FLOP/B": 1.0,
         "kWh/cm2": 3.6e6 / 100,
         "W/GB": 1e-9,
         "W/mm2": 1.0,

@@ -307,4 +307,7 @@ def picture_data(analysis: Analysis) -> tuple[list[Point], list[Ceiling]]:
         used.setdefault(chip.peaks[name] * how.compute_efficiency, []).append(name)
     ceilings = [Ceiling.compute("/".join(names), peak) for peak, names in used.items()]
     memory = Ceiling.memory(chip.memory_tier.upper(), chip.memory_bytes_per_s * how.memory_efficiency)
+    if chip.pim_tier and any(row.pim_bytes for phase in analysis.phases for row in phase.operators):
+        inside = chip.known("pim_bytes_per_s") * how.memory_efficiency
+        ceilings.append(Ceiling.memory(f"inside the {chip.pim_tier.upper()}", inside))
     return points, [memory, *ceilings]

@@ -14,6 +14,7 @@ import numpy as np
 
 from roofline.memory import Number, Placement, Traffic, operator_traffic
 from roofline.operators import Operator, Operators
+from roofline.pim import Pim, in_memory
 from roofline.precision import native_format
 
 CEILINGS = ("compute", "vector", "sram", "dram", "flash", "link")
@@ -46,6 +47,8 @@ class Machine:
         Bandwidth to other chips, per direction [byte/s].
     link_latency_s : float
         Of one transfer to another chip [s].
+    pim : Pim or None
+        Compute at a memory tier, taken where it is faster.
     """
 
     flop_per_s: Number
@@ -60,6 +63,7 @@ class Machine:
     overlap: Literal["full", "none"] = "full"
     link_bytes_per_s: Number = 0.0
     link_latency_s: float = 0.0
+    pim: Pim | None = None
     flash_divisor: Number = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +73,20 @@ class Machine:
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass on the designs: seconds, bytes across each port, written to flash, and sent to chips [byte]."""
+    """One forward pass on the designs: seconds, and bytes [byte].
+
+    Attributes
+    ----------
+    seconds : array
+    sram_bytes, dram_bytes, flash_bytes : array
+        Across each port.
+    flash_write_bytes : array
+        Written to flash.
+    link_bytes : float
+        Sent to other chips.
+    pim_bytes : array
+        Read inside a memory that computes.
+    """
 
     seconds: Number
     sram_bytes: Number
@@ -77,6 +94,7 @@ class Pass:
     flash_bytes: Number
     flash_write_bytes: Number
     link_bytes: float = 0.0
+    pim_bytes: Number = 0.0
 
 
 def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
@@ -104,15 +122,20 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
     flash: Number = 0.0
     write: Number = 0.0
     link = 0.0
+    pim: Number = 0.0
     for row in operators:
         traffic = operator_traffic(row, place, machine.tile_bytes)
-        seconds = seconds + row.count * combined_s(_ceilings(row, machine, traffic), machine.overlap)
+        spent = combined_s(_ceilings(row, machine, traffic), machine.overlap)
+        if machine.pim is not None and (choice := in_memory(row, machine, place, machine.pim, spent, traffic)):
+            spent, traffic = choice.seconds, choice.traffic
+            pim = pim + row.count * choice.pim_bytes
+        seconds = seconds + row.count * spent
         sram = sram + row.count * traffic.sram
         dram = dram + row.count * traffic.dram
         flash = flash + row.count * traffic.flash
         write = write + row.count * traffic.flash_write
         link = link + row.count * row.link_bytes
-    return Pass(seconds, sram, dram, flash, write, link)
+    return Pass(seconds, sram, dram, flash, write, link, pim)
 
 
 def operator_ceilings(row: Operator, machine: Machine, place: Placement) -> tuple[Number, ...]:

@@ -7,7 +7,7 @@ DRAM and SRAM. So time never rises with more SRAM, DRAM or flash.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,12 +69,15 @@ class Placement:
         Bytes that fit nowhere [byte].
     port : FlashPort or None
         Flash on a port of its own.
+    pim_holds : mapping of class to bool
+        Where a tier that computes holds all of a class; empty without one (see :mod:`roofline.pim`).
     """
 
     off_chip: Mapping[str, Number]
     in_flash: Mapping[str, Number]
     missing_bytes: Number
     port: FlashPort | None = None
+    pim_holds: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def placement(

@@ -91,6 +91,13 @@ def _constants(chip: Accelerator) -> dict[str, float]:
     if chip.flash_bytes:
         rate = chip.known("flash_bytes_per_s")
         constants |= {"flash_bytes_per_s_per_byte": rate / chip.flash_bytes, "flash_bytes_per_s_max": rate}
+    if chip.pim_tier:
+        rate = chip.known("pim_bytes_per_s")
+        constants["pim_flop_per_byte"] = chip.known("pim_flop_per_s") / rate
+        if chip.pim_tier == "dram":
+            constants["pim_dram_bandwidth_relative"] = rate / chip.known("dram_bytes_per_s")
+        else:
+            constants["pim_flash_bytes_per_s_per_byte"] = rate / chip.known("flash_bytes")
     energies = {"dram_j_per_byte": chip.dram_j_per_byte if chip.has_dram else chip.sram_j_per_byte}
     energies["flash_j_per_byte"] = chip.flash_j_per_byte
     constants |= {name: value for name, value in energies.items() if value is not None}

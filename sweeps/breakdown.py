@@ -8,6 +8,7 @@ import numpy as np
 
 from roofline.kernel import CEILINGS, bound_by, combined_s, operator_ceilings
 from roofline.memory import operator_traffic
+from roofline.pim import PIM_CEILINGS, in_memory, pim_ceilings
 from sweeps.factors import machine_of, placement_of
 from sweeps.scenario import Scenario
 from sweeps.space import Columns
@@ -27,7 +28,7 @@ class OperatorShare:
     seconds : float
         Of all instances, launch overhead apart [s].
     ceilings_s : dict
-        Time each ceiling alone would need, all instances [s].
+        Time each ceiling alone would need, all instances [s]; of an operator that runs in memory, those there.
     bound_by : str
         The slowest of the ceilings.
     flop, vector_ops : float
@@ -40,6 +41,8 @@ class OperatorShare:
         Bytes of all instances across each port, re-reading included.
     link_bytes : float
         Bytes all instances send to other chips.
+    pim_bytes : float
+        Bytes of all instances read inside a memory that computes.
     """
 
     workload: int
@@ -59,11 +62,13 @@ class OperatorShare:
     dram_bytes: float
     flash_bytes: float
     link_bytes: float
+    pim_bytes: float = 0.0
 
     @property
     def intensity_flop_per_byte(self) -> float:
-        """Operational intensity at the DRAM port [FLOP/byte]."""
-        return self.flop / self.dram_bytes if self.dram_bytes else float("inf")
+        """Operational intensity at the DRAM port, or inside the memory where the operator runs there [FLOP/byte]."""
+        moved = self.pim_bytes or self.dram_bytes
+        return self.flop / moved if moved else float("inf")
 
 
 def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
@@ -88,16 +93,26 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
         for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
             for row in operators:
                 times = tuple(_one(t) for t in operator_ceilings(row, machine, place))
-                traffic = operator_traffic(row, place, machine.tile_bytes)
+                ceilings, seconds = dict(zip(CEILINGS, times, strict=True)), _one(combined_s(times, machine.overlap))
+                inside = 0.0
+                traffic, bound = operator_traffic(row, place, machine.tile_bytes), bound_by(row, machine, place)
+                if machine.pim is not None:
+                    choice = in_memory(row, machine, place, machine.pim, seconds, traffic)
+                    if choice is not None and bool(_one(choice.chosen)):
+                        there = (_one(t) for t in pim_ceilings(row, machine, machine.pim))
+                        ceilings = dict(zip(PIM_CEILINGS, there, strict=True))
+                        seconds, traffic = _one(choice.seconds), choice.traffic
+                        inside = _one(choice.pim_bytes)
+                        bound = max(ceilings, key=ceilings.__getitem__)
                 shares.append(
                     OperatorShare(
                         workload=i,
                         phase=phase,
                         name=row.name,
                         count=row.count,
-                        seconds=row.count * _one(combined_s(times, machine.overlap)),
-                        ceilings_s={name: row.count * t for name, t in zip(CEILINGS, times, strict=True)},
-                        bound_by=bound_by(row, machine, place),
+                        seconds=row.count * seconds,
+                        ceilings_s={name: row.count * t for name, t in ceilings.items()},
+                        bound_by=bound,
                         flop=row.count * row.flop,
                         vector_ops=row.count * row.vector_ops,
                         compute_format=row.compute_format,
@@ -108,6 +123,7 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
                         dram_bytes=row.count * _one(traffic.dram),
                         flash_bytes=row.count * _one(traffic.flash),
                         link_bytes=row.count * row.link_bytes,
+                        pim_bytes=row.count * inside,
                     )
                 )
     return tuple(shares)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from costmodels import area, energy, wafer
 from roofline.kernel import Machine, pass_time
 from roofline.memory import Number, Placement, flash_bytes_per_s, placement
+from roofline.pim import Pim, held_whole
 from sweeps.scenario import Scenario, Workload
 from sweeps.space import Columns
 
@@ -61,9 +63,23 @@ DIRECT_FLASH: Mapping[str, Directions] = {
 """Where flash has a port of its own, operators divide their bytes between the two ports."""
 
 
+_ANY: Directions = (None, None, None, None, None)
+PIM: Mapping[str, Directions] = {
+    **{
+        f"{phase}_{what}": _ANY
+        for phase in ("prefill", "decode")
+        for what in ("sram_bytes", "dram_bytes", "flash_bytes", "flash_write_bytes", "pim_bytes")
+    },
+    "pim_bytes_per_s": (RISING, FLAT, FLAT, FLAT, RISING),
+    "pim_flop_per_s": (RISING, FLAT, FLAT, FLAT, RISING),
+}
+"""Where memory computes, an operator runs on the faster side: times keep their direction, bytes change sides."""
+
+
 def directions(scenario: Scenario) -> dict[str, Directions]:
     """Return the direction of every factor of a scenario along the five axes."""
-    return {**DIRECTIONS, **(DIRECT_FLASH if scenario.modelling.flash_path == "direct" else {})}
+    direct = DIRECT_FLASH if scenario.modelling.flash_path == "direct" else {}
+    return {**DIRECTIONS, **direct, **(PIM if scenario.pim_tier else {})}
 
 
 def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
@@ -93,9 +109,13 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
             result[f"{phase}_flash_bytes.{i}"] = step.flash_bytes
             result[f"{phase}_flash_write_bytes.{i}"] = step.flash_write_bytes
             result[f"{phase}_link_bytes.{i}"] = step.link_bytes
+            if machine.pim is not None:
+                result[f"{phase}_pim_bytes.{i}"] = step.pim_bytes
     result.update(_silicon(designs, scenario))
     result["sram_bytes_per_s"] = machine.sram_bytes_per_s
     result["flash_bytes_per_s"] = machine.flash_bytes_per_s
+    if (peak := _pim(designs, scenario, designs["dram_bytes_per_s"])) is not None:
+        result |= {"pim_bytes_per_s": peak.bytes_per_s, "pim_flop_per_s": peak.flop_per_s}
     return result
 
 
@@ -103,11 +123,12 @@ def machine_of(designs: Columns, scenario: Scenario) -> Machine:
     """Return what the kernel needs of the designs."""
     k, how = scenario.constants, scenario.modelling
     compute, sram = designs["compute_flop_per_s"], designs["sram_bytes"]
+    dram_bytes_per_s = designs["dram_bytes_per_s"] * how.memory_efficiency
     return Machine(
         flop_per_s=compute * how.compute_efficiency,
         vector_ops_per_s=compute * k["vector_rate_relative"],
         sram_bytes_per_s=sram * k["sram_bytes_per_s_per_byte"],
-        dram_bytes_per_s=designs["dram_bytes_per_s"] * how.memory_efficiency,
+        dram_bytes_per_s=dram_bytes_per_s,
         flash_bytes_per_s=flash_bytes_per_s(
             designs["flash_bytes"], per_byte=k["flash_bytes_per_s_per_byte"], maximum=k["flash_bytes_per_s_max"]
         ),
@@ -118,7 +139,20 @@ def machine_of(designs: Columns, scenario: Scenario) -> Machine:
         overlap=how.overlap,
         link_bytes_per_s=k["link_bytes_per_s"],
         link_latency_s=k["link_latency_s"],
+        pim=_pim(designs, scenario, dram_bytes_per_s),
     )
+
+
+def _pim(designs: Columns, scenario: Scenario, dram_bytes_per_s: Number) -> Pim | None:
+    """Compute at a memory tier: its bandwidth is a multiple of DRAM's port, or grows with the flash."""
+    k, tier = scenario.constants, scenario.pim_tier
+    if tier is None:
+        return None
+    inside: Number = dram_bytes_per_s * k["pim_dram_bandwidth_relative"]
+    if tier == "flash":
+        # No flash is a very slow one, as for its port: nothing is divided by zero, and nothing lives there.
+        inside = np.maximum(designs["flash_bytes"] * k["pim_flash_bytes_per_s_per_byte"], 1.0)
+    return Pim(tier, inside * k["pim_flop_per_byte"], inside)
 
 
 def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machine: Machine) -> Placement:
@@ -128,7 +162,7 @@ def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machi
     # A kind without bandwidth is no tier, whatever capacity the design names.
     tier = 1.0 if k["flash_bytes_per_s_per_byte"] > 0 else 0.0
     sram, flash = designs["sram_bytes"] * resident, designs["flash_bytes"] * tier
-    return placement(
+    placed = placement(
         workload.footprint_bytes,
         sram_resident_bytes=sram,
         dram_bytes=designs["dram_bytes"],
@@ -138,6 +172,13 @@ def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machi
         ports=(machine.dram_bytes_per_s, machine.flash_bytes_per_s) if how.flash_path == "direct" else None,
         at_once=how.overlap == "full",
     )
+    if machine.pim is None:
+        return placed
+    room = flash if machine.pim.tier == "flash" else designs["dram_bytes"] - workload.reserve_bytes
+    holds = held_whole(
+        workload.footprint_bytes, tier=machine.pim.tier, capacity_bytes=room, flash_holds=how.flash_classes
+    )
+    return replace(placed, pim_holds=holds)
 
 
 def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from costmodels import carbon, energy, ownership, power, price
 from roofline.kernel import compute_energy_relative
 from roofline.memory import Number
+from roofline.precision import number_format
 from roofline.serving import request_latency_s
 from sweeps.feasible import DEMAND, PHYSICAL, physical_margins, worst
 from sweeps.scenario import Scenario, Workload
@@ -128,9 +129,19 @@ def _ports_peak_w(factors: Mapping[str, Number], scenario: Scenario) -> Number:
     dram = power.port_peak_w(factors["dram_bytes_per_s"], k["dram_j_per_byte"])
     flash = power.port_peak_w(factors["flash_bytes_per_s"], k["flash_j_per_byte"])
     total = (compute + (sram + flash)) + dram
+    if scenario.pim_tier is not None:
+        inside = power.port_peak_w(factors["pim_bytes_per_s"], k["pim_j_per_byte"])
+        total = total + (inside + power.port_peak_w(factors["pim_flop_per_s"], _pim_peak_j_per_flop(scenario)))
     if scenario.deployment.parallel.chips == 1:
         return total
     return total + power.port_peak_w(k["link_bytes_per_s"], k["link_j_per_byte"])
+
+
+def _pim_peak_j_per_flop(scenario: Scenario) -> float:
+    """Most energy of one operation [J]: arithmetic in memory costs what it costs on the chip."""
+    k = scenario.constants
+    most = max(number_format(name).energy_relative for name in (*scenario.formats, "fp32"))
+    return k["chip_j_per_flop"] * max(most, k["chip_vector_relative"])
 
 
 def _phases(
@@ -166,6 +177,8 @@ def _phase(
         dram_j_per_byte=k["dram_j_per_byte"],
         flash_j_per_byte=k["flash_j_per_byte"],
     )
+    if scenario.pim_tier is not None:
+        pass_j = pass_j + factors[f"{name}_pim_bytes.{i}"] * k["pim_j_per_byte"]
     # Stages of a pipeline divide a pass between them; its time and its work then differ from those of one chip.
     dynamic = _times(pass_j, workload.passes_per_chip)
     passes = workload.prefill_passes if name == "prefill" else workload.decode_passes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -48,6 +49,7 @@ class Technology:
     node: str = "5nm"
     dram_kind: str = "hbm3e"
     flash_kind: str = "none"
+    pim: str = "none"
     sram_style: str = "cache"
     datapath: str = "tensor"
     prices: str = "2026"
@@ -170,6 +172,13 @@ class Scenario:
     power_cap_w: float | None = None
     limits: tuple[Limit, ...] = ()
 
+    @property
+    def pim_tier(self) -> Literal["dram", "flash"] | None:
+        """The memory tier that computes, if any."""
+        if self.constants["pim_dram_bandwidth_relative"] > 0:
+            return "dram"
+        return "flash" if self.constants["pim_flash_bytes_per_s_per_byte"] > 0 else None
+
 
 def scenario(
     requests: Sequence[Request],
@@ -189,6 +198,7 @@ def scenario(
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"the shares of the workloads sum to {total:g}, not 1")
     constants = resolved_constants(technology, deployment)
+    _check_pim(technology)
     return Scenario(
         workloads=_workloads(requests, modelling, constants, deployment.parallel),
         constants=constants,
@@ -201,6 +211,16 @@ def scenario(
     )
 
 
+def _check_pim(technology: Technology) -> None:
+    """Raise ValueError where the memory that computes is of another kind than the memory there is."""
+    kind = re.sub("[^a-z].*", "", technology.pim)
+    there = "flash" if kind == "nand" else technology.dram_kind
+    if kind == "nand" and technology.flash_kind == "none":
+        raise ValueError(f"technology.pim {technology.pim} computes in flash, and technology.flash_kind is none")
+    if kind not in ("none", "nand") and not there.startswith(kind):
+        raise ValueError(f"technology.pim {technology.pim} needs DRAM of kind {kind}, got dram_kind {there}")
+
+
 def resolved_constants(technology: Technology, deployment: Deployment) -> dict[str, float]:
     """Return every constant of the cost models by name [SI], for these choices, with the overrides applied."""
     chosen = {
@@ -208,6 +228,7 @@ def resolved_constants(technology: Technology, deployment: Deployment) -> dict[s
         "nodes": technology.node,
         "dram": technology.dram_kind,
         "flash": technology.flash_kind,
+        "pim": technology.pim,
         "sram": technology.sram_style,
         "datapath": technology.datapath,
         "segments": deployment.segment,
@@ -241,6 +262,10 @@ def _derived(values: dict[str, float], technology: Technology, deployment: Deplo
     k["chip_vector_relative"] = k["vector_energy_relative"] / k["datapath_energy_relative"]
     k["formats_area_relative"] = formats_area_relative(technology.formats)
     k["format_peak_relative"] = peak_energy_relative(technology.formats)
+    # Logic in a memory die leaves less room for cells: a byte takes more of the die, of its price and its carbon.
+    for tier in ("dram", "flash"):
+        for what in ("usd", "kg"):
+            k[f"{tier}_{what}_per_byte"] *= k[f"pim_{tier}_die_relative"]
     k["wafer_kg"] = wafer_kg(
         wafer_diameter_mm=k["wafer_diameter_mm"],
         fab_kg_per_j=k["fab_kg_per_j"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import pims
 
 from costmodels import tables
 from roofline.layers import (
@@ -132,7 +133,9 @@ def technologies(draw: st.DrawFn, /, **fixed: object) -> Technology:
         "granular": draw(st.booleans()),
         "max_dies": draw(st.sampled_from([None, 1, 2, 4, 8])),
     }
-    return Technology(**{**chosen, **fixed})  # type: ignore[arg-type]
+    chosen |= fixed
+    computing = pims(str(chosen["dram_kind"]), str(chosen["flash_kind"]))
+    return Technology(**{"pim": draw(st.sampled_from(["none", *computing])), **chosen})  # type: ignore[arg-type]
 
 
 @st.composite

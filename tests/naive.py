@@ -47,7 +47,8 @@ def place(sizes: Mapping[str, float], tiers: Mapping[str, float], flash_classes:
         if name in flash_classes:
             copies[name] = min(beyond[name], room)
             room -= copies[name]
-    return {"beyond": beyond, "flash": flash, "copies": copies, "missing": missing}
+    held = {**tiers, "flash_classes": tuple(flash_classes)}
+    return {"beyond": beyond, "flash": flash, "copies": copies, "missing": missing, "tiers": held}
 
 
 class Ports:
@@ -98,6 +99,48 @@ class Ports:
             self.flash_writes = kernel.kv_writes * share("copies", "kv_cache") * used
 
 
+class InMemory:
+    """One kernel where its weights and cache live: in a memory that computes, if all of their classes are in it."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        sizes: Mapping[str, float],
+        tiers: Mapping[str, Any],
+        chip: Mapping[str, Any],
+        modelling: Any,
+    ) -> None:
+        pim, at_flash = chip["pim"], chip["pim"]["tier"] == "flash"
+        needs = [name for name, size in kernel.weights.items() if size > 0]
+        needs += ["kv_cache"] if kernel.kv_reads > 0 else []
+        here: list[str] = []  # classes that are wholly in this memory
+        room = tiers["flash"] if at_flash else tiers["dram"] - tiers["reserve"]
+        may = [name for name in CLASSES if name in tiers["flash_classes"]]
+        first = [name for name in CLASSES if name not in may]
+        for name in [weights for weights in reversed(may) if weights != "kv_cache"] if at_flash else [*first, *may]:
+            room -= sizes[name]
+            if room < -1e-9 * sum(sizes.values()):
+                break
+            here.append(name)
+        self.possible = bool(needs) and all(name in here for name in needs)
+        inside = pim["times_port"] * chip["dram_bytes_per_s"] * modelling.memory_efficiency
+        if at_flash:
+            inside = max(pim["per_byte"] * tiers["bought"], 1.0)
+        self.inside = sum(kernel.weights.values()) + kernel.kv_reads
+        moved = kernel.reads + kernel.writes + kernel.kv_writes
+        self.sram = self.dram = moved
+        self.flash = moved if at_flash else 0.0
+        self.flash_writes = 0.0
+        times = [
+            (kernel.flop + kernel.vector) / (inside * pim["flop_per_byte"]),
+            self.inside / inside,
+            moved / chip["sram_bytes_per_s"],
+            moved / (chip["dram_bytes_per_s"] * modelling.memory_efficiency),
+            self.flash / max(chip["flash_bytes_per_s"], 1.0),
+        ]
+        self.seconds = max(times) if modelling.overlap == "full" else sum(times)
+
+
 def cache_passes(kernel: Kernel, tile: float) -> float:
     """How often causal attention reads K and V, with as many query rows at a time as the tile buffer holds."""
     if kernel.rows is None:
@@ -118,7 +161,7 @@ def run_pass(
     """Seconds and dynamic joules of a pass, and the KV bytes it writes to flash."""
     total = {"seconds": 0.0, "joules": 0.0, "flash_kv_writes": 0.0}
     for kernel in work.kernels:
-        ports = Ports(kernel, sizes, home, chip, modelling)
+        ports: Any = Ports(kernel, sizes, home, chip, modelling)
         runs_in = FORMATS[chip_format(kernel.format, chip["formats"])]
         rate, energy = float(runs_in["rate_relative"]), float(runs_in["energy_relative"])
         times = [
@@ -129,8 +172,14 @@ def run_pass(
         ]
         if ports.flash > 0:
             times.append(ports.flash / chip["flash_bytes_per_s"] if chip["flash_bytes_per_s"] > 0 else math.inf)
-        total["seconds"] += max(times) if modelling.overlap == "full" else sum(times)
-        total["seconds"] += modelling.launch_overhead_s
+        spent = max(times) if modelling.overlap == "full" else sum(times)
+        if chip["pim"] is not None:
+            there = InMemory(kernel, sizes, home["tiers"], chip, modelling)
+            if there.possible and there.seconds < spent:
+                there.flash_writes = ports.flash_writes  # keys and values are appended where they were
+                spent, ports = there.seconds, there
+                total["joules"] += there.inside * chip["pim"]["j"]
+        total["seconds"] += spent + modelling.launch_overhead_s
         total["joules"] += kernel.flop * energy * chip["j_per_flop"] + kernel.vector * chip["j_per_vector_op"]
         total["joules"] += ports.sram * chip["sram_j"] + ports.dram * chip["dram_j"] + ports.flash * chip["flash_j"]
         total["flash_kv_writes"] += ports.flash_writes
@@ -206,6 +255,18 @@ def build(technology: Any, k: Mapping[str, float], design: Mapping[str, float]) 
         "bought": max(design["dram_bytes"], units * k["dram_unit_bytes_min"]),
         "shoreline": k["dram_usable_edges"] * dies * math.sqrt(silicon / dies),
     }
+    chip["pim"] = None
+    if k["pim_dram_bandwidth_relative"] > 0 or k["pim_flash_bytes_per_s_per_byte"] > 0:
+        in_dram = k["pim_dram_bandwidth_relative"] > 0
+        chip["pim"] = {
+            "tier": "dram" if in_dram else "flash",
+            "times_port": k["pim_dram_bandwidth_relative"],
+            "per_byte": k["pim_flash_bytes_per_s_per_byte"],
+            "flop_per_byte": k["pim_flop_per_byte"],
+            "j": k["pim_j_per_byte"],
+        }
+        inside = bandwidth * k["pim_dram_bandwidth_relative"]
+        chip["pim"]["peak"] = inside if in_dram else max(flash * k["pim_flash_bytes_per_s_per_byte"], 1.0)
     standby = chip["bought"] * k["dram_standby_w_per_byte"] + flash * k["flash_standby_w_per_byte"]
     chip["idle_w"] = silicon * k["idle_w_per_mm2"] + standby
     chip["busy_w"] = silicon * k["busy_w_per_mm2"] + standby
@@ -222,6 +283,10 @@ def peak_w(chip: Mapping[str, Any], technology: Any) -> float:
     watts += chip["flop_per_s"] * chip["vector_rate"] * chip["j_per_vector_op"]
     for port in ("sram", "dram", "flash"):
         watts += chip[f"{port}_bytes_per_s"] * chip[f"{port}_j"]
+    if chip["pim"] is not None:
+        dearest = max(float(FORMATS[name]["energy_relative"]) for name in (*technology.formats, "fp32"))
+        flop_j = max(dearest * chip["j_per_flop"], chip["j_per_vector_op"])
+        watts += chip["pim"]["peak"] * (chip["pim"]["j"] + chip["pim"]["flop_per_byte"] * flop_j)
     return float(watts if technology.power_cap_w is None else min(watts, technology.power_cap_w))
 
 
@@ -329,6 +394,7 @@ def home_of(
         "sram": design["sram_bytes"] * (1 - k["sram_tile_fraction"]) if modelling.sram_residency else 0.0,
         "dram": design["dram_bytes"],
         "flash": design["flash_bytes"] if k["flash_bytes_per_s_per_byte"] > 0 else 0.0,
+        "bought": design["flash_bytes"],
         "reserve": reserve,
     }
     classes = []

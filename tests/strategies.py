@@ -256,6 +256,12 @@ def overrides(draw: st.DrawFn, needed_bytes: float) -> dict[str, float]:
     return {name: draw(choices[name]) for name in sorted(picked)}
 
 
+def pims(dram_kind: str, flash_kind: str) -> list[str]:
+    """Kinds of computing memory that these memories come in."""
+    kinds = {"hbm-pim": dram_kind.startswith("hbm"), "gddr6-aim": dram_kind.startswith("gddr")}
+    return [name for name, fits in {**kinds, "nand-pim": flash_kind != "none"}.items() if fits]
+
+
 @st.composite
 def technologies(draw: st.DrawFn, needed_bytes: float) -> Technology:
     """Every node, memory kind, style, datapath, price list and set of formats."""
@@ -263,10 +269,12 @@ def technologies(draw: st.DrawFn, needed_bytes: float) -> Technology:
     constants = draw(overrides(needed_bytes))
     if flash_kind == "none":
         constants.pop("flash_bytes_per_s_per_byte", None)
+    dram_kind = draw(st.sampled_from(DRAM_KINDS))
     return Technology(
         node=draw(st.sampled_from(NODES)),
-        dram_kind=draw(st.sampled_from(DRAM_KINDS)),
+        dram_kind=dram_kind,
         flash_kind=flash_kind,
+        pim=draw(st.sampled_from(("none", *pims(dram_kind, flash_kind)))),
         sram_style=draw(st.sampled_from(("scratchpad", "cache"))),
         datapath=draw(st.sampled_from(("tensor", "tensor", "vector"))),
         prices=draw(st.sampled_from(("2024", "2026"))),

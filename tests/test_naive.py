@@ -92,6 +92,7 @@ def test_the_drawn_cases_reach_every_tier_and_every_reason() -> None:
     reached += ["margin_power_cap", "margin_demand"]
     reached += ["Attention", "LatentAttention", "CompressedAttention", "StateSpace", "GatedDelta"]
     reached += ["NoneType", "Mlp", "Experts"]
+    reached += ["runs in DRAM", "runs in flash"]
 
     # Rare ones are looked for until they turn up: how soon depends on the versions of Python and hypothesis.
     @settings(EXAMPLES, max_examples=3000, database=None, derandomize=True, phases=(Phase.generate,))
@@ -103,6 +104,12 @@ def test_the_drawn_cases_reach_every_tier_and_every_reason() -> None:
         for kind in (kind for request in case.requests for kind in request.model.layers):
             seen.update({type(part).__name__ for part in (kind.mixer, *kind.feed_forwards)})
         columns = columns_of(case)
+        chosen = scenario(case.requests, case.technology, case.deployment, case.modelling, case.limits)
+        if (tier := chosen.pim_tier) is not None:
+            designs = {name: np.array([point[name] for point in case.designs]) for name in DESIGN_COLUMNS}
+            seen["runs in DRAM" if tier == "dram" else "runs in flash"] += bool(
+                np.any(np.asarray(factors(designs, chosen)["decode_pim_bytes.0"]) > 0)
+            )
         seen.update({name for name in columns if name.startswith("margin_") and np.any(columns[name] > 0)})
         built = ~np.isnan(columns["ttft_s"])
         seen["built"] += bool(np.any(built))
