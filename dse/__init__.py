@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
     from dse.validation import validate
+    from roofline.accelerators import Accelerator
     from roofline.model import Model
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "RunError",
     "Study",
     "StudyError",
+    "accelerator",
     "analyze",
     "evaluate",
     "load",
@@ -108,7 +110,7 @@ def model(source: str | Path | Mapping[str, Any]) -> Model:
 
 def analyze(
     model: str | Path | Mapping[str, Any] | Model,
-    hardware: str,
+    hardware: str | Accelerator,
     *,
     batch: int = 1,
     prompt_tokens: int = 1024,
@@ -125,8 +127,8 @@ def analyze(
     ----------
     model : str, path, mapping or Model
         As :func:`model` takes it, or what it returned.
-    hardware : str
-        A published accelerator, such as ``a100``.
+    hardware : str or Accelerator
+        A published accelerator, such as ``a100``, the path of a file with one, or what :func:`accelerator` returned.
     batch, prompt_tokens : int
         Sequences, and tokens of each prompt.
     context_tokens : int, optional
@@ -145,14 +147,11 @@ def analyze(
     from dse.errors import StudyError
     from dse.model_facts import read_model
     from dse.precision_text import precision_of
-    from roofline.accelerators import accelerator
+    from roofline.accelerators import Accelerator, UnknownFact
     from roofline.model import Model
     from roofline.parallel import Parallel
 
-    try:
-        chip = accelerator(hardware)
-    except ValueError as error:
-        raise StudyError(f"hardware: {error}") from None
+    chip = hardware if isinstance(hardware, Accelerator) else accelerator(hardware)
     read, widths = model if isinstance(model, Model) else read_model(model), precision_of(precision)
     try:
         return analyzed(
@@ -164,8 +163,29 @@ def analyze(
             precision=widths,
             parallel=Parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel),
         )
+    except UnknownFact as error:
+        raise StudyError(f"hardware: {error}") from None
     except ValueError as error:
         raise StudyError(str(error)) from None
+
+
+def accelerator(name: str | Path, *files: str | Path) -> Accelerator:
+    """Return a published accelerator by name, of these files (YAML, or CSV in SI) first; or the one of a file.
+
+    Raises
+    ------
+    StudyError
+        If there is none, or a file cannot be used.
+    """
+    from dse.errors import StudyError
+    from dse.hardware import device
+
+    try:
+        return device(str(name), files)
+    except StudyError as error:
+        if error.path is not None or len(error.problems) > 1:
+            raise
+        raise StudyError(f"hardware: {error}") from None
 
 
 def shipped_studies() -> dict[str, Path]:

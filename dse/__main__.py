@@ -18,6 +18,7 @@ COMMANDS = {
     "new": "Write a commented starter study.",
     "columns": "List every column a result may hold.",
     "models": "List the models of the catalog, or show one.",
+    "hardware": "List the published accelerators, or show one.",
     "analyze": "Show every operator of a model on an accelerator.",
     "validate": "Hold predictions against published measurements.",
 }

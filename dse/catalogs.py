@@ -11,6 +11,7 @@ from typing import Any
 
 from costmodels import tables
 from dse.errors import StudyError, shown
+from dse.hardware import HardwareFiles
 from dse.vocabulary import Vocabulary
 from dse.yaml_loader import read_text
 from results.columns import COLUMNS
@@ -87,13 +88,22 @@ def parsed_config(text: str, where: str) -> Any:
 
 def models_beside(path: str | Path | None) -> Models:
     """Return the models that travel with a run if `path` is its ``study.yaml``; else those of the catalog and files."""
+    return Models(_stored(path, "models"))
+
+
+def hardware_beside(path: str | Path | None) -> HardwareFiles:
+    """Return the devices of files that travel with a run if `path` is its ``study.yaml``; else those of the files."""
+    return HardwareFiles(_stored(path, "hardware"))
+
+
+def _stored(path: str | Path | None, key: str) -> dict[str, Any]:
     if path is None or Path(path).name != "study.yaml":
-        return Models()
+        return {}
     try:
-        configs = read_manifest(Path(path).parent).get("models", {})
+        found = read_manifest(Path(path).parent).get(key, {})
     except (OSError, ValueError):
-        return Models()
-    return Models(configs if isinstance(configs, dict) else {})
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _depth(text: str) -> int:
@@ -114,13 +124,15 @@ def is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.endswith(".json") or Path(name).is_dir()
 
 
-def vocabulary(models: Models | None = None) -> Vocabulary:
+def vocabulary(models: Models | None = None, hardware: HardwareFiles | None = None) -> Vocabulary:
     """Return the names a study may use with this installation.
 
     Parameters
     ----------
     models : Models, optional
         Where models come from; default the catalog and files.
+    hardware : HardwareFiles, optional
+        Where the devices of a user's files come from; default the files.
     """
     constants, known = resolved_constants(Technology(), Deployment()), models or Models()
     return Vocabulary(
@@ -137,6 +149,8 @@ def vocabulary(models: Models | None = None) -> Vocabulary:
         constants=tuple(constants),
         columns={c.name: c.unit for c in COLUMNS.values() if c.kind in ("design", "metric", "margin")},
         known_model=known.check,
+        pims=tables.options("pim"),
+        hardware=hardware or HardwareFiles(),
         divisible=known.divisible,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _IDENTITY = {
     "study_sha256": "another study ({}, or this one before it was changed)",
     "models": "this study with another model behind the same path",
+    "hardware": "this study with other devices in the same hardware file",
     "data_sha256": "this study with other tables of costs and formats",
 }
 """What makes a run that very run, by key of the manifest, and what it is where one of them differs."""
@@ -68,7 +69,7 @@ def claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[st
         return None
     finished = manifest.get("status") == "finished"
     for key, what in _IDENTITY.items():
-        if manifest.get(key) != wanted[key] and (finished or key == "study_sha256"):
+        if manifest.get(key, {}) != wanted[key] and (finished or key == "study_sha256"):
             name = manifest.get("name", "unnamed")
             raise OutputError(
                 f"{directory}: holds a run of {what.format(name)}; choose another directory with --out, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dse.baselines import REMARK, marks
 from results import figures
 from results.columns import COLUMNS
 from results.front import knee
@@ -53,8 +54,16 @@ def draw(run: Run) -> list[Path]:
     best = knee(minimized(run, front))
     objectives = run.objectives
     counts = f"{run.manifest['designs']:,} designs, {run.manifest['feasible']:,} feasible, {len(front):,} on the front"
+    beside = marks(run, front)
     scatter = figures.scatter_matrix(
-        front, cloud(run), objectives, knee=best, title=run.study.name, counts=counts, colour=_colour(front)
+        front,
+        cloud(run),
+        objectives,
+        knee=best,
+        title=run.study.name,
+        counts=f"{counts}; {REMARK}" if beside else counts,
+        colour=_colour(front),
+        marks=beside,
     )
     moving = [name for name in DESIGN_COLUMNS if front[name].nunique() > 1]
     parallel = figures.parallel_coordinates(front, moving, objectives, highlight=[best], title=run.study.name)

@@ -49,14 +49,18 @@ class StudyScenarios:
         """Leave the cache behind."""
         return {**self.__dict__, "_cache": {}}
 
-    def _scenario(self, number: int) -> Scenario:
+    def study_at(self, number: int) -> Study:
+        """Return the study with its scenario axes at this index."""
         chosen = []
         for axis in reversed(self.study.scenario_axes):
             number, level = divmod(number, len(axis.values))
             chosen.append(axis.values[level])
-        at = self.study.at(chosen[::-1]) if chosen else self.study
+        return self.study.at(chosen[::-1]) if chosen else self.study
+
+    def _scenario(self, number: int) -> Scenario:
+        at = self.study_at(number)
         try:
-            return scenario(requests(at, self.models), _technology(at), _deployment(at), _modelling(at), self.limits)
+            return scenario(requests(at, self.models), _technology(at), _deployment(at), modelling_of(at), self.limits)
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
 
@@ -151,6 +155,7 @@ def _technology(study: Study) -> Technology:
         node=given.node,
         dram_kind=given.dram_kind,
         flash_kind=given.flash_kind,
+        pim=given.pim,
         sram_style=given.sram_style,
         datapath=given.datapath,
         prices=given.prices,
@@ -177,7 +182,8 @@ def _deployment(study: Study) -> Deployment:
     )
 
 
-def _modelling(study: Study) -> Modelling:
+def modelling_of(study: Study) -> Modelling:
+    """Return the modelling choices of a study without scenario axes."""
     given = study.modelling
     return Modelling(
         overlap="none" if given.overlap == "none" else "full",

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dse import directories
-from dse.catalogs import Models, data_digest, is_path, models_beside, vocabulary
+from dse.catalogs import Models, data_digest, hardware_beside, is_path, models_beside, vocabulary
 from dse.errors import OutputError, RunError, StudyError
+from dse.hardware import HardwareFiles
 from dse.plan import problem_of
 from dse.study import Study, load_study
 from results.manifest import read_manifest, write_manifest
 from results.provenance import provenance
 from results.store import RunPaths, read_frame, write_file, write_table
+from roofline.accelerator_table import facts_of, from_facts
+from roofline.accelerators import Accelerator
 from sweeps.problem import Problem, Table
 from sweeps.run import run_grid
 
@@ -78,6 +81,11 @@ class Run:
     def problem(self) -> Problem:
         """The search problem of the study."""
         return problem_of(self.study, self.models)
+
+    @property
+    def baselines(self) -> tuple[Accelerator, ...]:
+        """The published accelerators drawn on its front, as they were when it ran."""
+        return tuple(from_facts(facts) for facts in self.manifest.get("baselines", ()))
 
     def front(self) -> pd.DataFrame:
         """Return the non-dominated designs, by point index; units are in ``attrs["units"]``."""
@@ -155,14 +163,15 @@ def open_run(path: str | Path) -> Run:
 def load(study: str | Path | Mapping[str, object] | Study) -> Study:
     """Return a study from a path, a YAML text, a mapping, or as it is.
 
-    The ``study.yaml`` of a run brings the models that the run had, whatever has become of their files.
+    The ``study.yaml`` of a run brings the models and devices that the run had, whatever has become of their files.
     """
     if isinstance(study, Study):
         return study
     is_path = isinstance(study, Path) or (isinstance(study, str) and "\n" not in study)
     models = models_beside(str(study)) if is_path else Models()
-    loaded = load_study(study, vocabulary=vocabulary(models))
-    return replace(loaded, base_dir=None) if models.configs else loaded
+    hardware = hardware_beside(str(study)) if is_path else HardwareFiles()
+    loaded = load_study(study, vocabulary=vocabulary(models, hardware))
+    return replace(loaded, base_dir=None) if models.configs or hardware.stored else loaded
 
 
 def sweep(
@@ -325,6 +334,8 @@ def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[s
             for name in sorted(names)
             if is_path(study.resolved_model(name))
         },
+        "hardware": {file: [facts_of(chip) for chip in chips] for file, chips in study.hardware_devices.items()},
+        "baselines": [facts_of(chip) for chip in study.baseline_devices],
     }
 
 

@@ -31,12 +31,14 @@ from dse.study_fields import (
     Workload,
     workload_shares,
 )
+from dse.study_hardware import baseline_devices
 from dse.study_paths import Tree, put, targets_of
 from dse.study_problems import Problem, problems_of, raise_problems
 from dse.study_rules import Context, Value, resolve_model
 from dse.study_yaml import design_tree, digest, dump_yaml, section_tree, workload_trees
 from dse.vocabulary import Vocabulary
 from dse.yaml_loader import MAX_DEPTH, MAX_NODES, Keys, Lines, load_yaml, read_text
+from roofline.accelerators import Accelerator
 
 __all__ = [
     "ColumnAxis",
@@ -77,7 +79,13 @@ class Study:
     constraint_terms : tuple of Constraint
         Limits in the units of their columns.
     baselines : tuple of str
-        Empty for now.
+        Published accelerators to draw on the fronts.
+    hardware : tuple of str
+        Files with accelerators of the user's own.
+    baseline_devices : tuple of Accelerator
+        What `baselines` names.
+    hardware_devices : dict of str to tuple of Accelerator
+        The devices of each file of `hardware`.
     source_path : str or None
         The file this was read from.
     text : str
@@ -98,6 +106,9 @@ class Study:
     search: Search
     output: Output
     baselines: tuple[str, ...] = ()
+    hardware: tuple[str, ...] = ()
+    baseline_devices: tuple[Accelerator, ...] = field(default=(), compare=False, repr=False)
+    hardware_devices: dict[str, tuple[Accelerator, ...]] = field(default_factory=dict, compare=False, repr=False)
     source_path: str | None = field(default=None, compare=False)
     text: str = field(default="", compare=False, repr=False)
     base_dir: Path | None = field(default=None, compare=False)
@@ -175,6 +186,7 @@ class Study:
             "technology": section_tree(self.technology),
             "deployment": section_tree(self.deployment),
             "modelling": section_tree(self.modelling),
+            **({"hardware": list(self.hardware)} if self.hardware else {}),
             "baselines": list(self.baselines),
             "objectives": dict(self.objectives),
             "constraints": list(self.constraints),
@@ -233,7 +245,7 @@ def _text_of(source: str | Path, path: str | None) -> tuple[str, str | None]:
 
 
 def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Study:
-    for key in ("technology", "deployment", "modelling", "baselines", "constraints", "search", "output"):
+    for key in ("technology", "deployment", "modelling", "hardware", "baselines", "constraints", "search", "output"):
         if key in tree and tree[key] is None:  # a section whose lines are all commented out
             del tree[key]
     problems: list[Problem] = []
@@ -247,6 +259,10 @@ def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Stud
             terms.append(resolve_constraint(text, context.vocabulary.columns))
         except ValueError as error:
             problems.append(Problem(("constraints", position), str(error)))
+    devices: tuple[Accelerator, ...] = ()
+    of_files: dict[str, tuple[Accelerator, ...]] = {}
+    if file is not None:
+        devices, of_files = baseline_devices(file.hardware, file.baselines, context, problems)
     if not problems:
         problems += _scenario_problems(tree, taken, context)
     raise_problems(problems, path, lines)
@@ -262,6 +278,10 @@ def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Stud
         objectives=file.objectives,
         constraint_terms=tuple(terms),
         search=file.search,
+        baselines=file.baselines,
+        hardware=file.hardware,
+        baseline_devices=devices,
+        hardware_devices=of_files,
         output=file.output.model_copy(update={"dir": file.output.dir or f"runs/{file.name}"}),
         source_path=path,
         base_dir=context.base_dir,

@@ -34,6 +34,8 @@ MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
 MOST_CHIPS = 65536
 MOST_OBJECTIVES = 6
+MOST_FILES = 16
+MOST_BASELINES = 8  #: as many colours and shapes as people can tell apart
 FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
 
 FormatName = Annotated[str, Named("formats", "a number format")]
@@ -82,6 +84,7 @@ class Technology(Part):
     node: Annotated[str, Named("nodes", "a process node")] = Field("5nm", validate_default=True)
     dram_kind: Annotated[str, Named("dram_kinds", "a kind of DRAM")] = Field("hbm3e", validate_default=True)
     flash_kind: Annotated[str, Named("flash_kinds", "a kind of flash")] = Field("none", validate_default=True)
+    pim: Annotated[str, Named("pims", "a kind of memory that computes")] = Field("none", validate_default=True)
     sram_style: Annotated[str, Named("sram_styles", "a style of SRAM")] = Field("cache", validate_default=True)
     datapath: Annotated[str, Named("datapaths", "a kind of datapath")] = Field("tensor", validate_default=True)
     prices: Annotated[str, Named("prices", "a year of prices")] = Field("2026", validate_default=True)
@@ -227,11 +230,23 @@ class _Baselines(Rule):
     scalar = False
 
     def _clean(self, value: object, context: Context) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"expected a list, got {shown(value)}")
-        if value:
-            raise ValueError("baselines come with the hardware catalog and are not available yet; leave the list empty")
-        return ()
+        return _names(value, MOST_BASELINES, "a list of published accelerators such as [h100]")
+
+
+class _HardwareFiles(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
+        return _names(value, MOST_FILES, "a list of hardware files such as [my-chips.yaml]")
+
+
+def _names(value: object, most: int, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or len(value) > most:
+        raise ValueError(f"expected {what}, at most {most}, got {shown(value)}{_size(value)}")
+    for name in value:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 4096:
+            raise ValueError(f"expected {what}, got {shown(name)} in it")
+    return tuple(value)
 
 
 class _Constraints(Rule):
@@ -275,6 +290,7 @@ class StudyFile(Part):
     technology: Technology = Field(default_factory=dict, validate_default=True)
     deployment: Deployment = Field(default_factory=dict, validate_default=True)
     modelling: Modelling = Field(default_factory=dict, validate_default=True)
+    hardware: Annotated[tuple[str, ...], _HardwareFiles()] = ()
     baselines: Annotated[tuple[str, ...], _Baselines()] = ()
     objectives: Annotated[
         dict[Annotated[str, Named("columns", "a column")], Annotated[str, Choice(("max", "min"))]], _Objectives()

@@ -13,7 +13,17 @@ from dse.errors import StudyError, did_you_mean, listed, shown
 from dse.yaml_loader import Keys, Lines
 
 _ENOUGH = 100  # problems, before the search for more ends
-_AFTER_DESIGN = ("technology", "deployment", "modelling", "baselines", "objectives", "constraints", "search", "output")
+_AFTER_DESIGN = (
+    "technology",
+    "deployment",
+    "modelling",
+    "hardware",
+    "baselines",
+    "objectives",
+    "constraints",
+    "search",
+    "output",
+)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def hardware_lookup(path: str | Path | None) -> FindAccelerator:
     """
     if path is None:
         return accelerator
-    from dse.hardware import load_accelerators  # type: ignore[import-not-found]
+    from dse.hardware import load_accelerators
 
     own = {chip.name.casefold(): chip for chip in load_accelerators(path)}
 

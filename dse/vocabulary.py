@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from dse.errors import StudyError
 from roofline.parallel import Parallel
+
+if TYPE_CHECKING:
+    from roofline.accelerators import Accelerator
+
+
+def _no_file(path: str) -> tuple[Accelerator, ...]:
+    raise StudyError("hardware files are not read here", path=path)
 
 
 def _always(model: str, parallel: Parallel) -> None:
@@ -27,6 +36,10 @@ class Vocabulary:
         Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
     divisible : callable
         Takes a known model and degrees of parallelism; raises ValueError if so many chips cannot divide it.
+    pims : tuple of str
+        Kinds of memory that computes, ``"none"`` among them.
+    hardware : callable
+        Takes the path of a user's hardware file and returns its devices; raises StudyError if it cannot be used.
     """
 
     formats: tuple[str, ...]
@@ -42,4 +55,6 @@ class Vocabulary:
     constants: tuple[str, ...]
     columns: Mapping[str, str]
     known_model: Callable[[str], None]
+    pims: tuple[str, ...] = ("none",)
+    hardware: Callable[[str], tuple[Accelerator, ...]] = _no_file
     divisible: Callable[[str, Parallel], None] = _always

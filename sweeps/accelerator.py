@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,14 +20,18 @@ UNBOUNDED_SRAM = 1e12
 
 
 def on_accelerator(
-    accelerator: Accelerator, request: Request, modelling: Modelling = PLAIN, parallel: Parallel = ONE_CHIP
+    accelerator: Accelerator,
+    requests: Request | Sequence[Request],
+    modelling: Modelling = PLAIN,
+    parallel: Parallel = ONE_CHIP,
 ) -> tuple[Columns, Scenario]:
-    """Return the design columns (1,) of a published accelerator, and the scenario of one request on it.
+    """Return the design columns (1,) of a published accelerator, and the scenario of requests on it.
 
     Parameters
     ----------
     accelerator : Accelerator
-    request : Request
+    requests : Request or sequence of Request
+        One, or a mix whose shares sum to 1.
     modelling : Modelling
         Overlap, launch overhead, efficiency and fusion; nothing is resident in SRAM.
     parallel : Parallel
@@ -57,7 +62,8 @@ def on_accelerator(
     technology = Technology(formats=accelerator.formats, constants=_constants(accelerator))
     flash = accelerator.flash_bytes or 0.0
     plain = replace(modelling, sram_residency=False, flash_holds=("weights",) if flash else ())
-    found = scenario([replace(request, share=1.0)], technology, Deployment(parallel=parallel), plain)
+    asked = [replace(requests, share=1.0)] if isinstance(requests, Request) else requests
+    found = scenario(asked, technology, Deployment(parallel=parallel), plain)
     _check_formats(accelerator, found)
     tile = accelerator.sram_bytes if accelerator.has_dram else None
     values = {
@@ -106,7 +112,7 @@ def _constants(chip: Accelerator) -> dict[str, float]:
 
 def _check_formats(chip: Accelerator, scenario: Scenario) -> None:
     """Raise UnknownFact where an operator would run in a format whose rate is not published."""
-    workload = scenario.workloads[0]
-    for row in (*workload.prefill, *workload.decode):
-        if row.flop:
-            chip.peak_flop_per_s(row.compute_format)
+    for workload in scenario.workloads:
+        for row in (*workload.prefill, *workload.decode):
+            if row.flop:
+                chip.peak_flop_per_s(row.compute_format)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from results.figures import parallel_coordinates, save, scatter_matrix
 from results.figures.look import number_text
+from results.figures.marks import Mark
 
 OBJECTIVES = {
     "decode_tokens_per_s": "max",
@@ -94,6 +95,31 @@ def test_scatter_matrix_says_what_it_shows() -> None:
         "DRAM bandwidth [GB/s]",
     ):
         assert words in said
+
+
+def test_marks_are_drawn_where_both_columns_are_known_and_named_with_what_is_not() -> None:
+    front = designs(50)
+    known = {"decode_tokens_per_s": np.array([500.0, 700.0]), "energy_j_per_token": np.array([0.5, 0.6])}
+    marks = [Mark("Chip A", known), Mark("Chip B", note="does not fit (8 GB more needed)")]
+    fig = matrix(front, designs(300, 1), marks=marks)
+    pairs = [ax for ax in fig.axes if len(ax.collections) >= 3]
+    drawn = [ax.collections[3] for ax in pairs if len(ax.collections) == 4]
+    assert len(pairs) == 6
+    (mark,) = drawn  # energy over rate; cost and carbon are not known
+    assert np.allclose(mark.get_offsets(), [[500, 0.5], [700, 0.6]])  # type: ignore[arg-type]
+    said = texts(fig)
+    assert "Chip A (unknown: TCO, carbon)" in said
+    assert "Chip B: does not fit (8 GB more needed)" in said
+    (ax,) = [ax for ax in pairs if len(ax.collections) == 4]
+    assert ax.get_xlim()[1] > 700  # what is compared with is in the picture
+    assert "Chip A" not in texts(matrix(front, designs(300, 1)))
+    one = matrix(front, front.iloc[:0], {"decode_tokens_per_s": "max"}, marks=marks)
+    assert any(
+        np.allclose(c.get_offsets(), [[500, 0], [700, 0]])
+        for ax in one.axes
+        for c in ax.collections
+        if len(c.get_offsets()) == 2
+    )  # type: ignore[arg-type]
 
 
 def test_wild_dominated_designs_do_not_squeeze_the_front() -> None:

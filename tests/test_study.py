@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.errors import MAX_PROBLEMS, StudyError, did_you_mean, nearest
+from dse.hardware import load_accelerators
 from dse.study import Study, Vocabulary, load_study
 from dse.study_axes import DIMENSIONS, spaced
 from dse.study_paths import paths, rule_at
@@ -55,6 +56,8 @@ VOCABULARY = Vocabulary(
         "utilization": "1",
     },
     known_model=known_model,
+    pims=("none", "hbm-pim"),
+    hardware=load_accelerators,
 )
 
 EDGE = """\
@@ -323,7 +326,15 @@ WRONG = {  # what stands in the study above, what is put there, what the message
     "share": ("share: 1.0", "share: 0.9", "workloads: expected shares with sum 1, got 0.9"),
     "calibrated": ("efficiency: ideal", "efficiency: calibrated", '"calibrated" is not available yet; allowed: ideal'),
     "fusion": ("rope, swiglu", "rope, swigl", 'got "swigl" (did you mean "swiglu"?)'),
-    "baselines": ("baselines: []", "baselines: [h100]", "baselines come with the hardware catalog"),
+    "baselines": ("baselines: []", "baselines: [h1000]", 'baselines.0: unknown hardware "h1000"; did you mean h100'),
+    "no list of baselines": ("baselines: []", "baselines: h100", "baselines: expected a list of published accelerators such as [h100], at most 8, got"),
+    "a number as baseline": ("baselines: []", "baselines: [100]", "baselines: expected a list of published accelerators such as [h100], got 100 in it"),
+    "nine baselines": ("baselines: []", "baselines: [a, b, c, d, e, f, g, h, i]", "at most 8, got a list of 9"),
+    "baseline twice": ("baselines: []", "baselines: [h100, h100-sxm]", 'baselines.1: the device "h100-sxm-80gb" is given twice'),
+    "unknown fact": ("baselines: []", "baselines: [cambricon-llm]", 'baselines.0: unknown dram_bytes, dram_bytes_per_s of "cambricon-llm"'),
+    "hardware file": ("baselines: []", "hardware: [none.yaml]", "hardware.0: none.yaml: no such file"),
+    "hardware text": ("baselines: []", "hardware: none.yaml", "hardware: expected a list of hardware files such as [my-chips.yaml]"),
+    "pim": ("node: 5nm", "node: 5nm, pim: hbm", "technology.pim: expected a kind of memory that computes, one of none, hbm-pim"),
     "direction": ("decode_tokens_per_s: max", "decode_tokens_per_s: up", "objectives.decode_tokens_per_s: expected one of max, min"),
     "objective": ("decode_tokens_per_s: max", "decode_token_per_s: max", 'did you mean "decode_tokens_per_s"'),
     "no objectives": ("{decode_tokens_per_s: max, energy_j_per_token: min, tco_usd_per_mtoken: min, carbon_g_per_mtoken: min}", "{}", "objectives: expected 1 to 6 objectives, got 0"),

@@ -17,6 +17,7 @@ HELP = """Show every operator of a model on an accelerator: work, bytes, what bi
 \b
 Examples:
   dse analyze --model llama-3-8b --hardware a100
+  dse analyze --model llama-3-8b --hardware my-chip.yaml
   dse analyze --model path/to/config.json --hardware h100 --phase decode --batch 16
               --context 8192 --precision w4a16kv8 --plot roofline.png
 """
@@ -30,7 +31,11 @@ MOST_CHIPS = 65536
     "--model", metavar="MODEL", required=True, help="A catalog name (dse models), or a Hugging Face config.json."
 )
 @click.option(
-    "--hardware", metavar="NAME", required=True, help="A published accelerator, such as a100, h100, m2-ultra."
+    "--hardware", metavar="NAME", required=True,
+    help="A published accelerator, such as a100, h100, m2-ultra (dse hardware), or a file with one.",
+)  # fmt: skip
+@click.option(
+    "--hardware-file", metavar="FILE", multiple=True, help="Devices of your own (YAML, or CSV in SI) for --hardware."
 )
 @click.option("--phase", metavar="PHASE", default="both", show_default=True, help="prefill, decode or both.")
 @click.option("--batch", metavar="N", default="1", show_default=True, help="Sequences.")
@@ -62,6 +67,7 @@ MOST_CHIPS = 65536
 def command(
     model: str,
     hardware: str,
+    hardware_file: tuple[str, ...],
     phase: str,
     batch: str,
     prompt: str,
@@ -85,6 +91,7 @@ def command(
     from dse.model_facts import read_model
     from dse.precision_text import precision_of
     from dse.report.analysis import analysis_text, does_not_fit
+    from roofline.accelerators import UnknownFact
 
     if phase not in (*PHASES, "both"):
         raise StudyError(
@@ -97,7 +104,7 @@ def command(
         "prompt_tokens": _whole("--prompt", prompt, 1, MOST_TOKENS),
         "context_tokens": None if context is None else _whole("--context", context, 2, MOST_TOKENS),
     }
-    chip, widths = _hardware(hardware), precision_of(precision)
+    chip, widths = _hardware(hardware, hardware_file), precision_of(precision)
     how = _modelling(launch_overhead, fusion, efficiency, mla_decode, qkv)
     chips = _parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel)
     read = read_model(model)
@@ -112,6 +119,8 @@ def command(
             parallel=chips,
             **given,  # type: ignore[arg-type]
         )
+    except UnknownFact as error:
+        raise StudyError(f"--hardware: {error}") from None
     except ValueError as error:
         raise StudyError(str(error)) from None
     drawn = _draw(analysis, plot) if plot is not None else ""
@@ -144,13 +153,15 @@ def _parallel(*degrees: str) -> Parallel:
         raise StudyError(f"--expert-parallel: {error}") from None
 
 
-def _hardware(name: str) -> Accelerator:
+def _hardware(name: str, files: tuple[str, ...]) -> Accelerator:
     from dse.errors import StudyError
-    from roofline.accelerators import accelerator
+    from dse.hardware import device
 
     try:
-        return accelerator(name)
-    except ValueError as error:
+        return device(name, files)
+    except StudyError as error:
+        if error.path is not None or len(error.problems) > 1:
+            raise
         raise StudyError(f"--hardware: {error}") from None
 
 

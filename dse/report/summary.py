@@ -116,6 +116,8 @@ def study_summary(study: Study, problem: Problem) -> str:
         )
     lines.append("objectives: " + ", ".join(f"{name} {way}" for name, way in study.objectives.items()))
     lines.append("constraints: " + (", ".join(study.constraints) or "none"))
+    if study.baseline_devices:
+        lines.append("baselines: " + ", ".join(chip.name for chip in study.baseline_devices))
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from results.figures.look import (
     set_ticks,
     shown_values,
 )
+from results.figures.marks import Mark, draw_marks, mark_handles
 from results.labels import axis_label
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def scatter_matrix(
     title: str,
     counts: str,
     colour: str | None = None,
+    marks: Sequence[Mark] = (),
 ) -> Figure:
     """Every pair of objectives: the front before the designs it dominates.
 
@@ -62,6 +64,8 @@ def scatter_matrix(
         What is shown of what, such as ``"312 designs on the front; showing 20,000 of 914,220 dominated ones"``.
     colour : str, optional
         Column that colours the front, normally a design variable; one colour by default.
+    marks : sequence of Mark
+        What the designs are compared with, drawn where both columns of a picture are known.
 
     Returns
     -------
@@ -84,7 +88,8 @@ def scatter_matrix(
     m = len(names)
     behind = {name: shown_values(cloud, name) for name in names}
     fore = {name: shown_values(front, name) for name in names}
-    scales = {name: scale_of([fore[name], _middle(behind[name])]) for name in names}
+    beside = {name: [mark.shown(name) for mark in marks] for name in names}
+    scales = {name: scale_of([fore[name], _middle(behind[name]), *beside[name]]) for name in names}
     tint = shown_values(front, colour) if colour is not None else None
     if tint is not None and len(np.unique(tint)) < 2:
         tint = None  # one value colours nothing
@@ -98,9 +103,11 @@ def scatter_matrix(
                 ax = fig.add_subplot(grid[row, column])
                 if row == column:
                     _histogram(ax, fore[x], scales[x], knee if m == 1 else None)
+                    draw_marks(ax, marks if m == 1 else (), x, None)
                 else:
                     _scatter(ax, (behind[x], behind[y]), (fore[x], fore[y]), tint, knee)
                     _limit(ax.yaxis, scales[y])
+                    draw_marks(ax, marks, x, y)
                 _limit(ax.xaxis, scales[x])
                 _name_sides(ax, x, y, objectives, bottom=row == m - 1, left=column == 0)
                 if column == 0 and row > 0:
@@ -109,6 +116,9 @@ def scatter_matrix(
         fig.align_ylabels(left)
         key = fig.add_subplot(grid[0, 1:])
         _key(key, front, colour, tint, cloud=len(cloud) > 0 and m > 1, knee=knee, cells=max(1, m - 1))
+        if marks:  # below everything: what is known of each takes a line
+            wide = max(1, int(fig.get_figwidth()) // 5)
+            fig.legend(handles=mark_handles(marks, names), loc="outside lower left", frameon=False, ncols=wide)
         headline(fig, title, counts)
     return fig
 

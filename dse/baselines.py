@@ -1,0 +1,60 @@
+"""Published accelerators beside the front of a run: evaluated on its workloads, as marks for its pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dse.plan import StudyScenarios, modelling_of, requests
+from dse.units import format_quantity
+from results.figures.marks import Mark
+from results.front import non_dominated
+from roofline.accelerators import Accelerator, UnknownFact
+from sweeps.baselines import Baseline, baseline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dse.runs import Run
+
+REMARK = "published accelerators: power limit while working, published price"
+
+
+def marks(run: Run, front: pd.DataFrame) -> list[Mark]:
+    """Return a mark for each baseline of a run: its places in the scenarios that are on the front.
+
+    Of a device's places those are kept that no other of its own dominates in the objectives it can be placed in.
+    """
+    if not run.baselines:
+        return []
+    scenarios, _ = run.problem.space.designs(front["point"].to_numpy(dtype=np.int64))
+    return [_mark(run, chip, [int(number) for number in np.unique(scenarios)]) for chip in run.baselines]
+
+
+def _mark(run: Run, chip: Accelerator, scenarios: list[int]) -> Mark:
+    try:
+        found = [baseline_in(run, chip, number) for number in scenarios]
+    except UnknownFact as error:
+        return Mark(chip.title, note=str(error))
+    placed = [one for one in found if one.columns]
+    if not placed:
+        least = min(one.missing_bytes for one in found)
+        return Mark(chip.title, note=f"does not fit ({format_quantity(least, 'byte')} more needed)")
+    names = [name for name in run.objectives if all(name in one.columns for one in placed)]
+    values = {name: np.array([one.columns[name] for one in placed]) for name in names}
+    if not values:
+        facts = sorted({fact for name in run.objectives for fact in placed[0].missing_facts(name)})
+        return Mark(chip.title, note=f"unknown {', '.join(facts)}")
+    signs = {name: -1.0 if run.objectives[name] == "max" else 1.0 for name in names}
+    kept = non_dominated(np.column_stack([signs[name] * values[name] for name in names]))
+    return Mark(chip.title, {name: value[kept] for name, value in values.items()})
+
+
+def baseline_in(run: Run, chip: Accelerator, number: int) -> Baseline:
+    """Return what a published accelerator comes to in one scenario of a run."""
+    scenarios = run.problem.scenario
+    assert isinstance(scenarios, StudyScenarios)
+    study = scenarios.study_at(number)
+    asked = requests(study, run.models)
+    return baseline(chip, asked, modelling_of(study), scenarios(number))
