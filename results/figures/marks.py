@@ -15,6 +15,7 @@ from results.labels import display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 LOOKS = (
@@ -58,7 +59,14 @@ def draw_marks(ax: Axes, marks: Sequence[Mark], x: str, y: str | None) -> None:
             ax.scatter(across, up, s=48 if y is not None else 30, zorder=4, clip_on=False, **look)
 
 
-def mark_handles(marks: Sequence[Mark], names: Iterable[str]) -> list[Line2D]:
+def name_marks(fig: Figure, marks: Sequence[Mark], names: Iterable[str]) -> None:
+    """Name the marks below everything: what is known of each takes a line."""
+    if marks:
+        wide = max(1, int(fig.get_figwidth()) // 5)
+        fig.legend(handles=_handles(marks, names), loc="outside lower left", frameon=False, ncols=wide)
+
+
+def _handles(marks: Sequence[Mark], names: Iterable[str]) -> list[Line2D]:
     """Entries of a legend: each mark's name, and the columns in which it cannot be placed."""
     from matplotlib.lines import Line2D
 

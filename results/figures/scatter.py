@@ -26,7 +26,7 @@ from results.figures.look import (
     set_ticks,
     shown_values,
 )
-from results.figures.marks import Mark, draw_marks, mark_handles
+from results.figures.marks import Mark, draw_marks, name_marks
 from results.labels import axis_label
 
 if TYPE_CHECKING:
@@ -88,11 +88,10 @@ def scatter_matrix(
     m = len(names)
     behind = {name: shown_values(cloud, name) for name in names}
     fore = {name: shown_values(front, name) for name in names}
-    beside = {name: [mark.shown(name) for mark in marks] for name in names}
-    scales = {name: scale_of([fore[name], _middle(behind[name]), *beside[name]]) for name in names}
-    tint = shown_values(front, colour) if colour is not None else None
-    if tint is not None and len(np.unique(tint)) < 2:
-        tint = None  # one value colours nothing
+    scales = {
+        name: scale_of([fore[name], _middle(behind[name]), *(mark.shown(name) for mark in marks)]) for name in names
+    }
+    tint = _tint(front, colour)
     with mpl.rc_context(STYLE):
         side = {1: 5.0, 2: 3.3, 3: 2.8}.get(m, 2.45)
         fig = Figure(figsize=(side * m + 0.6 + (2.6 if m == 1 else 0.0), side * m * 0.86 + 1.0))
@@ -116,11 +115,15 @@ def scatter_matrix(
         fig.align_ylabels(left)
         key = fig.add_subplot(grid[0, 1:])
         _key(key, front, colour, tint, cloud=len(cloud) > 0 and m > 1, knee=knee, cells=max(1, m - 1))
-        if marks:  # below everything: what is known of each takes a line
-            wide = max(1, int(fig.get_figwidth()) // 5)
-            fig.legend(handles=mark_handles(marks, names), loc="outside lower left", frameon=False, ncols=wide)
+        name_marks(fig, marks, names)
         headline(fig, title, counts)
     return fig
+
+
+def _tint(front: pd.DataFrame, colour: str | None) -> NDArray[np.float64] | None:
+    """Numbers that colour the front; one value colours nothing."""
+    tint = shown_values(front, colour) if colour is not None else None
+    return tint if tint is not None and len(np.unique(tint)) > 1 else None
 
 
 def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
