@@ -65,7 +65,7 @@ def scatter_matrix(
     colour : str, optional
         Column that colours the front, normally a design variable; one colour by default.
     marks : sequence of Mark
-        What the designs are compared with, drawn where both columns of a picture are known.
+        What the designs are compared with.
 
     Returns
     -------
@@ -84,13 +84,11 @@ def scatter_matrix(
 
     if not objectives:
         raise ValueError("a scatter matrix needs at least one objective")
-    names = list(objectives)
-    m = len(names)
+    m = len(names := list(objectives))
     behind = {name: shown_values(cloud, name) for name in names}
     fore = {name: shown_values(front, name) for name in names}
-    scales = {
-        name: scale_of([fore[name], _middle(behind[name]), *(mark.shown(name) for mark in marks)]) for name in names
-    }
+    beside = {name: [mark.shown(name) for mark in marks] for name in names}
+    scales = {name: scale_of([fore[name], _middle(behind[name]), *beside[name]]) for name in names}
     tint = _tint(front, colour)
     with mpl.rc_context(STYLE):
         side = {1: 5.0, 2: 3.3, 3: 2.8}.get(m, 2.45)
@@ -102,13 +100,12 @@ def scatter_matrix(
                 ax = fig.add_subplot(grid[row, column])
                 if row == column:
                     _histogram(ax, fore[x], scales[x], knee if m == 1 else None)
-                    draw_marks(ax, marks if m == 1 else (), x, None)
                 else:
                     _scatter(ax, (behind[x], behind[y]), (fore[x], fore[y]), tint, knee)
                     _limit(ax.yaxis, scales[y])
-                    draw_marks(ax, marks, x, y)
                 _limit(ax.xaxis, scales[x])
                 _name_sides(ax, x, y, objectives, bottom=row == m - 1, left=column == 0)
+                draw_marks(ax, marks if row != column or m == 1 else (), x, y if row != column else None)
                 if column == 0 and row > 0:
                     left.append(ax)
         fig.align_xlabels()
