@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from dse.catalogs import parsed_config
 from dse.errors import StudyError, listed
 from dse.yaml_loader import read_text
 from roofline import catalog
-from roofline.accelerators import Accelerator, accelerator
+from roofline.accelerators import Accelerator, find
 from roofline.huggingface import model_from_config
 from roofline.model import Model
 from sweeps.comparison import Comparison, compare
@@ -131,24 +132,16 @@ def model_files(directory: str | Path | None) -> ModelFiles:
 
 
 def hardware_lookup(path: str | Path | None) -> FindAccelerator:
-    """Return a function from a name to the accelerator of a user's file, or else of the catalog.
+    """Return a function from a name or an alias to the accelerator of a user's file, or else of the catalog.
 
     Raises
     ------
     StudyError
         If the file is wrong.
     """
-    if path is None:
-        return accelerator
     from dse.hardware import load_accelerators
 
-    own = {chip.name.casefold(): chip for chip in load_accelerators(path)}
-
-    def find(name: str) -> Accelerator:
-        chip: Accelerator | None = own.get(name.casefold())
-        return accelerator(name) if chip is None else chip
-
-    return find
+    return partial(find, extra=() if path is None else load_accelerators(path))
 
 
 def validate(
@@ -179,27 +172,27 @@ def validate(
     StudyError
         If a file is malformed. Rows that cannot be predicted are no error: each is listed with its reason.
     """
-    known_models, find = model_files(models), hardware_lookup(hardware)
-    options: dict[str, Any] = {"accelerators": find}
+    known_models, chips = model_files(models), hardware_lookup(hardware)
+    options: dict[str, Any] = {"accelerators": chips}
     if calibration is not None:
         options["calibration"] = _calibration(calibration)
     if operators:
-        return _of_operators(data, find, options)
+        return _of_operators(data, chips, options)
     table = _parsed(data, parse_measurements) if data is not None else read_measurements()
     from sweeps.validate import predict_all  # type: ignore[import-not-found]
 
-    classes = _classes([row.hardware for row in table.rows], find)
+    classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_all(table.rows, models=known_models, **options)
     comparison = compare(observations(table.rows, classes.__getitem__), predictions)
     notes = [*_ignored(table.ignored_columns), *_unused(known_models)]
     return Validation(_name(data, "measurements.csv"), table.rows, comparison, classes, False, tuple(notes))
 
 
-def _of_operators(data: str | Path | None, find: FindAccelerator, options: Mapping[str, Any]) -> Validation:
+def _of_operators(data: str | Path | None, chips: FindAccelerator, options: Mapping[str, Any]) -> Validation:
     from sweeps.validate import predict_operators
 
     table = _parsed(data, parse_operators) if data is not None else read_operators()
-    classes = _classes([row.hardware for row in table.rows], find)
+    classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_operators(table.rows, **options)
     seen = operator_observations(table.rows, classes.__getitem__)
     comparison = compare(seen, predictions, OPERATOR_GROUP_KEYS, "op")
@@ -228,12 +221,12 @@ def _calibration(path: str | Path) -> Any:
         raise StudyError(f"--calibration: {error}") from None
 
 
-def _classes(names: Sequence[str], find: FindAccelerator) -> dict[str, str]:
+def _classes(names: Sequence[str], chips: FindAccelerator) -> dict[str, str]:
     """Class of device by name; one that nobody knows has the class "unknown"."""
     found = {}
     for name in dict.fromkeys(names):
         try:
-            found[name] = str(getattr(find(name), "device_class", UNKNOWN_CLASS)) or UNKNOWN_CLASS
+            found[name] = chips(name).device_class
         except ValueError:
             found[name] = UNKNOWN_CLASS
     return found

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -149,16 +147,19 @@ def test_a_directorys_config_wins_over_the_catalog(command: Command, tmp_path: P
     assert found["unpredicted"][0]["reason"].startswith("llama-3-8b.json: ")
 
 
-def test_accelerators_of_a_file_are_found_before_those_of_the_catalog(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chip = replace(accelerators.accelerator("a100-sxm-80gb"), name="My-Chip")
-    module: Any = ModuleType("dse.hardware")
-    module.load_accelerators = lambda path: (chip,)
-    monkeypatch.setitem(sys.modules, "dse.hardware", module)
-    path = written(tmp_path, PLAIN, replace(PLAIN, hardware="my-chip"))
-    assert parsed(command, "--data", path)["predicted"] == 1
-    assert parsed(command, "--data", path, "--hardware", "my.yaml")["predicted"] == 2
+def test_accelerators_of_a_file_are_found_before_those_of_the_catalog(command: Command, tmp_path: Path) -> None:
+    names = ("my-chip", "the one", "A100_SXM_80GB")
+    data = written(tmp_path, *(replace(PLAIN, hardware=name) for name in names))
+    own = tmp_path / "my.yaml"
+    own.write_text("""\
+devices:
+  - {name: My-Chip, device_class: toaster, aliases: [the one], peaks: {fp16: 1 TFLOP/s}}
+  - {name: a100-sxm-80gb, device_class: npu, peaks: {fp16: 1 TFLOP/s}}
+""")
+    plain, mine = parsed(command, "--data", data), parsed(command, "--data", data, "--hardware", str(own))
+    assert (plain["predicted"], mine["predicted"]) == (1, 3)
+    assert [group["device_class"] for group in plain["groups"]] == ["datacenter-gpu", "unknown"]
+    assert {group["device_class"]: group["rows"] for group in mine["groups"]} == {"npu": 1, "toaster": 2}
 
 
 def test_a_calibration_is_read_and_handed_on(command: Command, tmp_path: Path, predictor: dict[str, Any]) -> None:
