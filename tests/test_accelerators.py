@@ -14,9 +14,11 @@ from roofline.accelerator_table import COLUMNS, NUMBERS, PEAKS, TEXTS, facts_of,
 from roofline.accelerators import DEVICE_CLASSES, Accelerator, UnknownFact, accelerator, accelerators, aliases, find
 from roofline.catalog import model
 from roofline.kernel import Machine
+from roofline.parallel import Parallel
 from roofline.precision import Precision, number_format
 from sweeps.accelerator import PLAIN, on_accelerator
 from sweeps.factors import factors, machine_of
+from sweeps.measurements import read_measurements
 from sweeps.scenario import Request
 
 ALL = [chip.name for chip in accelerators()]
@@ -128,6 +130,31 @@ def test_measured_devices_are_there_and_can_be_computed_on(name: str) -> None:
 def test_an_unknown_fact_is_an_error_and_nothing_stands_for_it(name: str, missing: str) -> None:
     with pytest.raises(UnknownFact, match=f'^unknown {missing} of "{name}"$'):
         on_accelerator(accelerator(name), Request(model("llama-3-8b"), 128, 2))
+
+
+def test_devices_measured_in_groups_have_a_link_and_one_that_is_assumed_says_so() -> None:
+    groups = {row.hardware for row in read_measurements().rows if max(row.devices, row.tensor_parallel or 1) > 1}
+    assert len(groups) > 10
+    assert {name for name in groups if not accelerator(name).link_bytes_per_s} == set()
+    assumed = [chip for chip in accelerators() if "assumption" in chip.link_kind]
+    assert [chip.name for chip in assumed] == ["sn40l"]
+    assert all("link: assumption" in chip.source for chip in assumed)
+
+
+def test_several_chips_talk_over_the_published_link() -> None:
+    request, two = Request(model("llama-3-8b"), 128, 2), Parallel(2)
+    columns, of = on_accelerator(accelerator("h100"), request, PLAIN, two)
+    assert (of.deployment.parallel, of.constants["link_bytes_per_s"]) == (two, 450e9)
+    assert np.all(factors(columns, of)["decode_link_bytes.0"] > 0)
+    ultra = accelerator("m2-ultra")
+    for parallel in (two, Parallel(pipeline=2), Parallel(expert=2, data=2)):
+        with pytest.raises(UnknownFact, match=r'^unknown link_bytes_per_s of "m2-ultra", which several of them need$'):
+            on_accelerator(ultra, request, PLAIN, parallel)
+    with pytest.raises(UnknownFact, match=r'^"m2-ultra" has no link'):
+        on_accelerator(replace(ultra, link_bytes_per_s=0.0), request, PLAIN, two)
+    alone = factors(*on_accelerator(ultra, request))["decode_s.0"]
+    replicas = factors(*on_accelerator(ultra, replace(request, batch=2), PLAIN, Parallel(data=2)))["decode_s.0"]
+    assert np.array_equal(alone, replicas)
 
 
 def test_known_names_device_and_fact() -> None:
