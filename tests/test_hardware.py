@@ -22,6 +22,7 @@ from dse.hardware import device, load_accelerators
 from dse.report.hardware import devices_text
 from roofline.accelerators import Accelerator, accelerator, accelerators
 from roofline.catalog import model
+from roofline.parallel import Parallel
 from sweeps.baselines import baseline
 from sweeps.scenario import Deployment, Modelling, Request, Technology, scenario
 
@@ -242,6 +243,33 @@ def test_power_and_cost_follow_from_published_facts_only() -> None:
     ultra = baseline(accelerator("m3-ultra"), asked, how, of)
     assert ultra.missing_facts("tco_usd_per_mtoken") == ("price_usd", "tdp_w")
     assert "tpot_s" in ultra.columns
+
+
+@pytest.mark.parametrize("parallel", [Parallel(2), Parallel(1, pipeline=2), Parallel(2, 2, 1, 2)])
+def test_a_baseline_of_several_chips_is_all_of_them_and_price_and_power_are_of_one(parallel: Parallel) -> None:
+    chip, one = accelerator("rtx-4090"), Request(model("llama-3-8b"), 512, 2, 8)
+    _, how, of = study(parallel=parallel, utilization=0.5)
+    columns = baseline(chip, [one], how, of).columns
+    told = analyze(one.model, chip, batch=8, prompt_tokens=512, modelling=how, parallel=parallel)
+    assert [columns["ttft_s"], columns["tpot_s"]] == [phase.time_s for phase in told.phases]
+    assert (columns["chips"], columns["price_usd"], columns["peak_power_w"]) == (parallel.chips, 1599, 450)
+    assert columns["energy_j_per_token"] == pytest.approx(parallel.chips * 450 / columns["tokens_per_s"])
+    tokens = columns["tokens_per_s"] * 0.5 * of.deployment.lifetime_s
+    assert columns["tco_usd_per_mtoken"] > parallel.chips * 1599 / tokens * 1e6
+    alone = baseline(chip, [one], how, study(utilization=0.5)[2]).columns
+    perhour = columns["tco_usd_per_hour"] / alone["tco_usd_per_hour"]
+    assert perhour == pytest.approx(parallel.chips)
+
+
+def test_a_baseline_without_a_link_is_named_where_several_chips_talk(based: Path, no_pictures: None) -> None:
+    text = BASED.replace("demand: 200000 token/day}", "demand: 200000 token/day, chips: 2}")
+    assert text != BASED
+    based.write_text(text, encoding="utf8")
+    run = dse.sweep(based, out=based.parent / "run")
+    found = {mark.label: mark for mark in marks(run, run.front())}
+    assert "decode_tokens_per_s" in found["My NPU"].values
+    ultra = found["Apple M3 Ultra"]
+    assert (ultra.values, ultra.note) == ({}, 'unknown link_bytes_per_s of "m3-ultra", which several of them need')
 
 
 def test_a_baseline_that_is_too_slow_for_the_demand_has_no_cost() -> None:

@@ -12,6 +12,7 @@ from roofline.accelerators import accelerator
 from roofline.catalog import model
 from roofline.kernel import pass_time
 from roofline.operators import Operator, Operators
+from roofline.parallel import ONE_CHIP, Parallel
 from roofline.precision import Precision
 from sweeps.accelerator import on_accelerator
 from sweeps.breakdown import breakdown
@@ -28,12 +29,18 @@ def columns(**values: float) -> dict[str, Any]:
     return {name: np.array([value]) for name, value in given.items()}
 
 
-def asked(pim: str = "hbm-pim", *, batch: int = 1, name: str = "llama-2-7b", **technology: Any) -> Scenario:
+def asked(
+    pim: str = "hbm-pim",
+    *,
+    batch: int = 1,
+    name: str = "llama-2-7b",
+    parallel: Parallel = ONE_CHIP,
+    **technology: Any,
+) -> Scenario:
     how = Modelling(sram_residency=False, launch_overhead_s=0.0)
     chosen = Technology(dram_kind="hbm3", pim=pim, **technology) if "dram_kind" not in technology else None
-    return scenario(
-        [Request(model(name), 512, 2, batch)], chosen or Technology(pim=pim, **technology), Deployment(), how
-    )
+    deployment = Deployment(parallel=parallel)
+    return scenario([Request(model(name), 512, 2, batch)], chosen or Technology(pim=pim, **technology), deployment, how)
 
 
 def one(value: object) -> float:
@@ -116,6 +123,41 @@ def test_breakdown_sums_to_the_factors_bit_for_bit(pim: str, more: dict[str, str
                 if row.phase == phase:
                     total = total + getattr(row, field)
             assert total == one(found[f"{phase}_{factor}.0"]), (phase, factor)
+
+
+def test_a_collective_never_runs_in_memory_and_what_does_sends_nothing() -> None:
+    of = asked(batch=4, parallel=Parallel(2, pipeline=2))
+    found, rows = factors(columns(), of), breakdown(columns(), of)
+    links = [row for row in rows if row.link_bytes]
+    assert {row.name for row in links} >= {"all_reduce_mlp", "send_stage", "all_gather_logits"}
+    assert {(row.bound_by, row.pim_bytes) for row in links} == {("link", 0.0)}
+    assert all("link" not in row.ceilings_s for row in rows if row.pim_bytes)
+    for phase in ("prefill", "decode"):
+        for factor, field in (("s", "seconds"), ("pim_bytes", "pim_bytes"), ("link_bytes", "link_bytes")):
+            total = 0.0
+            for row in rows:
+                if row.phase == phase:
+                    total = total + getattr(row, field)
+            assert total == one(found[f"{phase}_{factor}.0"]), (phase, factor)
+
+
+def test_every_chip_of_a_deployment_pays_for_the_bytes_inside_its_memory() -> None:
+    parallel = Parallel(2, pipeline=3, data=2)
+    of = asked(batch=3, parallel=parallel)
+    work, found = of.workloads[0], factors(columns(), of)
+    assert work.passes_per_chip != 1
+    free = replace(of, constants={**of.constants, "pim_j_per_byte": 0.0})
+    gained = one(evaluate(columns(), of)["energy_j_per_token"]) - one(evaluate(columns(), free)["energy_j_per_token"])
+    inside = one(found["prefill_pim_bytes.0"]) + one(found["decode_pim_bytes.0"])
+    chips_j = parallel.chips * work.passes_per_chip * inside * of.constants["pim_j_per_byte"]
+    assert gained == pytest.approx(chips_j / (3 * 2), rel=1e-9)
+    # Peak power of a chip holds both what its memory and what its link may draw.
+    peaks = [
+        one(evaluate(columns(), asked(pim, batch=3, parallel=of_chips))["peak_power_w"])
+        for pim, of_chips in (("hbm-pim", parallel), ("none", parallel), ("hbm-pim", ONE_CHIP), ("none", ONE_CHIP))
+    ]
+    assert peaks[0] - peaks[1] == pytest.approx(peaks[2] - peaks[3], rel=1e-9)
+    assert peaks[1] > peaks[3]
 
 
 def test_flash_that_computes_reads_the_weights_itself() -> None:
