@@ -179,7 +179,7 @@ def validate(
     if operators:
         return _of_operators(data, chips, options)
     table = _parsed(data, parse_measurements) if data is not None else read_measurements()
-    from sweeps.validate import predict_all  # type: ignore[import-not-found]
+    from sweeps.validate import predict_all
 
     classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_all(table.rows, models=known_models, **options)

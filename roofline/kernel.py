@@ -39,13 +39,14 @@ class Machine:
         Number formats computed natively.
     rates : mapping of str to float
         Rate of a format relative to the dense 16-bit peak [1], where it is not that of ``formats.csv``.
-    launch_overhead_s : float
+    launch_overhead_s : array
         Fixed time per launched kernel [s].
-    overlap : {"full", "none"}
-        Whether an operator's time is the largest of its terms or their sum.
+    overlap : {"full", "none", "serial"}
+        Whether an operator's time is the largest of its terms, their sum, or that of transfers and arithmetic in turn,
+        with nothing added for an on-chip port that keeps up.
     link_bytes_per_s : array
         Bandwidth to other chips, per direction [byte/s].
-    link_latency_s : float
+    link_latency_s : array
         Of one transfer to another chip [s].
     pim : Pim or None
         Compute at a memory tier, taken where it is faster.
@@ -59,10 +60,10 @@ class Machine:
     tile_bytes: Number
     formats: tuple[str, ...] = ("tf32", "bf16", "fp16", "fp8", "int8")
     rates: Mapping[str, float] = field(default_factory=dict)
-    launch_overhead_s: float = 0.0
-    overlap: Literal["full", "none"] = "full"
+    launch_overhead_s: Number = 0.0
+    overlap: Literal["full", "none", "serial"] = "full"
     link_bytes_per_s: Number = 0.0
-    link_latency_s: float = 0.0
+    link_latency_s: Number = 0.0
     pim: Pim | None = None
     flash_divisor: Number = field(init=False)
 
@@ -116,7 +117,7 @@ def pass_time(operators: Operators, machine: Machine, place: Placement) -> Pass:
     ----------
     Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009, applied per operator and per memory port.
     """
-    seconds: Number = operators.kernels * machine.launch_overhead_s
+    seconds: Number = operators.kernels * machine.launch_overhead_s + operators.host_s
     sram: Number = 0.0
     dram: Number = 0.0
     flash: Number = 0.0
@@ -153,7 +154,7 @@ def _ceilings(row: Operator, machine: Machine, traffic: Traffic) -> tuple[Number
     native = native_format(row.compute_format, machine.formats)
     rate = machine.rates.get(native.name, native.rate_relative)
     return (
-        row.flop / (machine.flop_per_s * rate) if row.flop else 0.0,
+        row.flop * row.compute_slowdown / (machine.flop_per_s * rate) if row.flop else 0.0,
         row.vector_ops / machine.vector_ops_per_s if row.vector_ops else 0.0,
         traffic.sram / machine.sram_bytes_per_s,
         traffic.dram / machine.dram_bytes_per_s,
@@ -168,11 +169,14 @@ def _link_s(row: Operator, machine: Machine) -> Number:
 
 
 def combined_s(ceilings: tuple[Number, ...], overlap: str) -> Number:
-    """Return an operator's time from the times of its ceilings [s]: the largest with full overlap, else the sum."""
+    """Return an operator's time from the times of its ceilings [s], see :attr:`Machine.overlap`."""
     compute, vector, sram, dram, flash, link = ceilings
     if overlap == "none":
         total = ((compute + vector) + (sram + flash)) + dram
         return total if _is_nothing(link) else total + link
+    if overlap == "serial":
+        total = _largest((dram, flash)) + (compute + vector)
+        return _largest((sram, total if _is_nothing(link) else total + link))
     # Terms that depend on few axes are combined first, so that only one step covers the whole grid block.
     return _largest((_largest((compute, vector)), dram, _largest((sram, flash)), link))
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from roofline.operators import Number as Number
 from roofline.operators import Operator
 
 Array = NDArray[np.float64]
-Number = float | Array
 
 CLASSES = ("activations", "kv_cache", "dense", "experts", "embedding")
 """Placement order: the first class gets the fastest memory."""
@@ -194,6 +194,8 @@ def operator_traffic(row: Operator, place: Placement, tile_bytes: Number) -> Tra
     if row.kv_tile_bytes:
         kv_read = row.kv_read_bytes * kv_reads(row, tile_bytes)
     sram = row.weight_bytes + act_bytes + kv_read + row.kv_write_bytes + excess
+    if row.scratch_bytes:
+        act_bytes, sram = act_bytes + row.scratch_bytes, sram + row.scratch_bytes
     off = place.off_chip
     act_dram = act_bytes * off["activations"] + excess * (off["activations"] * off[row.weight_class])
     off_chip: Number = (

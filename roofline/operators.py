@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+Number = float | NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -38,6 +43,16 @@ class Operator:
     link_bytes, link_steps : float
         Bytes one chip sends to others [byte], and transfers one after the other, each with the link's latency: rows of
         :mod:`roofline.collectives`.
+    rows : float
+        Rows of activations that meet each weight matrix (0: no matrix).
+    queries_per_kv_head : float
+        Query heads that share a KV head.
+    scores : float
+        Attention scores (0: none that could pass through memory).
+    scratch_bytes : float
+        Bytes a serving stack writes to memory and reads again beside all that [byte].
+    compute_slowdown : array
+        Time of the matrix work relative to the peak rate [1].
     """
 
     name: str
@@ -57,6 +72,11 @@ class Operator:
     kv_window_bytes: float = 0.0
     link_bytes: float = 0.0
     link_steps: float = 0.0
+    rows: float = 0.0
+    queries_per_kv_head: float = 1.0
+    scores: float = 0.0
+    scratch_bytes: float = 0.0
+    compute_slowdown: Number = 1.0
 
     @property
     def compulsory_bytes(self) -> float:
@@ -67,9 +87,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Operators:
-    """The operators of one forward pass, in order."""
+    """The operators of one forward pass, in order, and what the host adds to it [s]."""
 
     rows: tuple[Operator, ...]
+    host_s: Number = 0.0
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(self.rows)

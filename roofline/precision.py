@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -102,7 +103,7 @@ def _from_row(row: dict[str, str]) -> Format:
 
 
 def number_format(name: str) -> Format:
-    """Return the format called `name`.
+    """Return the format called `name`, or of so many bits, such as ``4.89bit``: the average of a file's weights.
 
     Raises
     ------
@@ -112,7 +113,20 @@ def number_format(name: str) -> Format:
     try:
         return formats()[name]
     except KeyError:
+        if _OF_BITS.fullmatch(name) and 1.0 <= float(name[:-3]) <= 32.0:
+            return _of_bits(name)
         raise ValueError(f'unknown number format "{name}"; known: {", ".join(formats())}') from None
+
+
+_OF_BITS = re.compile(r"\d+(\.\d+)?bit")
+
+
+@cache
+def _of_bits(name: str) -> Format:
+    """Return a stored width between the formats that have names; it computes as the next of them."""
+    bits = float(name[:-3])
+    like = formats()["int4" if bits <= 5.5 else "int8" if bits <= 9.5 else "fp16" if bits <= 16.5 else "fp32"]
+    return replace(like, name=name, bits=bits, runs_as=like.name, source="the average width of stored weights")
 
 
 def arithmetic_format(one: str, other: str) -> str:

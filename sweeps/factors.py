@@ -121,12 +121,12 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
 
 def machine_of(designs: Columns, scenario: Scenario) -> Machine:
     """Return what the kernel needs of the designs."""
-    k, how = scenario.constants, scenario.modelling
+    k, how, reached = scenario.constants, scenario.modelling, scenario.modelling.efficiency
     compute, sram = designs["compute_flop_per_s"], designs["sram_bytes"]
-    dram_bytes_per_s = designs["dram_bytes_per_s"] * how.memory_efficiency
+    dram_bytes_per_s = designs["dram_bytes_per_s"] * how.memory_share
     return Machine(
-        flop_per_s=compute * how.compute_efficiency,
-        vector_ops_per_s=compute * k["vector_rate_relative"],
+        flop_per_s=compute * how.compute_share,
+        vector_ops_per_s=compute * (k["vector_rate_relative"] * reached.vector_share),
         sram_bytes_per_s=sram * k["sram_bytes_per_s_per_byte"],
         dram_bytes_per_s=dram_bytes_per_s,
         flash_bytes_per_s=flash_bytes_per_s(
@@ -135,10 +135,10 @@ def machine_of(designs: Columns, scenario: Scenario) -> Machine:
         tile_bytes=sram * k["sram_tile_fraction"],
         formats=scenario.formats,
         rates=scenario.rates,
-        launch_overhead_s=how.launch_overhead_s,
-        overlap=how.overlap,
-        link_bytes_per_s=k["link_bytes_per_s"],
-        link_latency_s=k["link_latency_s"],
+        launch_overhead_s=reached.kernel_s if how.calibrated else how.launch_overhead_s,
+        overlap="serial" if how.calibrated else how.overlap,
+        link_bytes_per_s=k["link_bytes_per_s"] * reached.link_share,
+        link_latency_s=reached.link_latency_s if how.calibrated else k["link_latency_s"],
         pim=_pim(designs, scenario, dram_bytes_per_s),
     )
 
@@ -170,7 +170,7 @@ def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machi
         reserve_bytes=workload.reserve_bytes,
         flash_holds=how.flash_classes,
         ports=(machine.dram_bytes_per_s, machine.flash_bytes_per_s) if how.flash_path == "direct" else None,
-        at_once=how.overlap == "full",
+        at_once=how.calibrated or how.overlap == "full",
     )
     if machine.pim is None:
         return placed

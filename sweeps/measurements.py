@@ -23,6 +23,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 
 PHASES = tuple(METRICS)
 ALL_METRICS = tuple(dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics))
+ENERGIES_OF_MEASUREMENTS = ("energy_j_per_output_token", "power_w")
 RATES = ("decode_tokens_per_s", "prefill_tokens_per_s")
 """Metrics of which more is better; of the others less is."""
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from costmodels import area, tables
 from costmodels.carbon import wafer_kg
+from roofline.efficiency import Efficiency, as_run
 from roofline.model import (
     Model,
     dense_weight_bytes,
@@ -17,7 +18,7 @@ from roofline.model import (
     kv_cache_bytes,
     lm_head_bytes,
 )
-from roofline.operators import Operators
+from roofline.operators import Number, Operators
 from roofline.parallel import ONE_CHIP, Parallel, sharded
 from roofline.phases import FUSION_GROUPS, decode, prefill
 from roofline.precision import (
@@ -25,6 +26,7 @@ from roofline.precision import (
     formats_area_relative,
     peak_energy_relative,
 )
+from roofline.runtimes import Runtime
 from roofline.serving import mean_decode_context
 
 DEFAULT_FORMATS = ("tf32", "bf16", "fp16", "fp8", "int8")
@@ -84,7 +86,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Modelling:
-    """Modelling choices (PHYSICS of the kernel): what overlaps, what is resident, what is fused."""
+    """Modelling choices (PHYSICS of the kernel): what overlaps, what is resident, what is fused.
+
+    With a `runtime` passes are as that serving stack runs them, at the `efficiency` measured for it: transfers and
+    arithmetic in turn, its own fusion groups and fixed times, in place of the fields of the ideal roofline.
+    """
 
     overlap: Literal["full", "none"] = "full"
     sram_residency: bool = True
@@ -97,6 +103,28 @@ class Modelling:
     mla_absorbed: bool = True
     split_qkv: bool = False
     fusion: tuple[str, ...] = FUSION_GROUPS
+    runtime: Runtime | None = None
+    efficiency: Efficiency = field(default_factory=Efficiency)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether real efficiencies are in it, or it is the ideal roofline."""
+        return self.runtime is not None
+
+    @property
+    def compute_share(self) -> float:
+        """Share of the peak rate all matrix work reaches [1]; of a calibrated pass each operator has its own."""
+        return 1.0 if self.calibrated else self.compute_efficiency
+
+    @property
+    def memory_share(self) -> Number:
+        """Share of the DRAM bandwidth that is reached [1]."""
+        return self.efficiency.memory_share if self.calibrated else self.memory_efficiency
+
+    @property
+    def fused(self) -> tuple[str, ...]:
+        """Fusion groups in force."""
+        return self.fusion if self.runtime is None else self.runtime.fusion
 
     @property
     def flash_classes(self) -> tuple[str, ...]:
@@ -299,7 +327,7 @@ def _workloads(
             request.precision,
             batch=sequences,
             prompt_tokens=float(request.prompt_tokens),
-            fusion=modelling.fusion,
+            fusion=modelling.fused,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
             split_qkv=modelling.split_qkv,
@@ -311,13 +339,17 @@ def _workloads(
             batch=sequences,
             context_tokens=mean_decode_context(request.prompt_tokens, request.output_tokens),
             steps=request.output_tokens - 1.0,
-            fusion=modelling.fusion,
+            fusion=modelling.fused,
             dequantization_ops=ops,
             accumulator_bytes=accumulator,
             split_qkv=modelling.split_qkv,
             absorbed=modelling.mla_absorbed,
             parallel=parallel,
         )
+        if modelling.runtime is not None:
+            stack, reached = modelling.runtime, modelling.efficiency
+            before = as_run(before, stack, reached, sequences=sequences, prompt_tokens=float(request.prompt_tokens))
+            after = as_run(after, stack, reached, sequences=sequences)
         others = sum(weights.values()) - own if modelling.resident == "all" else 0.0
         result.append(
             Workload(

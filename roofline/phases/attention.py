@@ -77,6 +77,7 @@ def _score_rows(step: Pass, att: Attention) -> list[Operator]:
         kv_read_bytes=kv_bytes * (att.head_dim / (att.head_dim + att.value_dim)),
         kv_tile_bytes=span * tile,
         kv_window_bytes=attended * tile if windowed and not att.chunked else 0.0,
+        queries_per_kv_head=att.heads / att.kv_heads,
     )
     av = replace(
         qk,
@@ -102,6 +103,7 @@ def fused_attention(qk: Operator, av: Operator, scores: float, kv_bytes: float) 
         vector_ops=SOFTMAX_VECTOR_OPS * scores + (qk.vector_ops + av.vector_ops),
         act_write_bytes=av.act_write_bytes,
         kv_read_bytes=kv_bytes,
+        scores=scores,
     )
 
 

@@ -123,6 +123,7 @@ class Pass:
             act_read_bytes=m * k * self.act,
             act_write_bytes=m * n * self.act,
             tile_traffic=2 * m * n * k * math.sqrt(self.act * w * self.accumulator_bytes),
+            rows=m / matrices,
         )
 
     def elementwise(self, name: str, *, ops: float, read: float, write: float, parameters: float = 0.0) -> Operator:

@@ -1,0 +1,169 @@
+"""Energy and power of published measurements: a share of the power limit that grows with the matrix units' work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roofline.calibration import Calibration
+from roofline.memory import Number
+from roofline.precision import native_format
+from sweeps.fit import efficiency_of, kind_of
+from sweeps.measurements import Measurement
+from sweeps.predict import FindAccelerator, FindModel, Passes, Subject, passes, subject
+
+
+def power_share(compute_utilization: float, calibration: Calibration) -> float:
+    """Return the power of a device at work, relative to its limit [1].
+
+    Parameters
+    ----------
+    compute_utilization : float
+        FLOP/s of its matrix work relative to the dense peak of their formats [1].
+    calibration : Calibration
+
+    Notes
+    -----
+    ``min(1, busy + compute x utilization)``. Bandwidth has no term of its own: in the shipped rows it did not help.
+    """
+    busy, compute = calibration.value("busy_power_share"), calibration.value("compute_power_share")
+    return min(1.0, busy + compute * compute_utilization)
+
+
+def compute_seconds(found: Subject, passes: Passes) -> float:
+    """Return the time one chip's matrix work would take at the dense peaks [s]."""
+    chip, total = found.chip, 0.0
+    for times, phase, _, scenario in passes.parts:
+        workload = scenario.workloads[0]
+        rows = workload.prefill if phase == "prefill" else workload.decode
+        for row in rows:
+            if row.flop:
+                peak = chip.peak_flop_per_s(native_format(row.compute_format, chip.formats).name)
+                total += times * row.count * row.flop / peak
+    return total
+
+
+def tokens_of(row: Measurement) -> float:
+    """Return the output tokens of what a row's time measures: of a step, or of whole requests."""
+    if row.phase == "end_to_end":
+        return row.batch * (row.output_tokens or 1.0)
+    return row.batch
+
+
+def energy_of(
+    found: Subject, reached: Passes, best: Passes, calibration: Calibration, *, seconds: float | None = None
+) -> tuple[float, float | None]:
+    """Return the predicted energy per output token [J], or power [W] of all devices, and its bound.
+
+    Parameters
+    ----------
+    found : Subject
+        Of a row whose metric is an energy or a power.
+    reached, best : Passes
+        Calibrated and ideal.
+    calibration : Calibration
+    seconds : float, optional
+        Measured time [s] in place of the predicted one.
+
+    Raises
+    ------
+    ValueError
+        If the device's power limit is not known.
+    """
+    limit_w = found.chip.known("tdp_w")
+    spent = _one(reached.total("s")) if seconds is None else seconds
+    power_w = limit_w * power_share(compute_seconds(found, best) / spent, calibration) * found.row.devices
+    if found.row.metric == "power_w":
+        return power_w, None
+    return power_w * spent / tokens_of(found.row), None
+
+
+def _one(value: Number) -> float:
+    return float(np.asarray(value).reshape(-1)[0])
+
+
+@dataclass(frozen=True)
+class PowerSample:
+    """A measured energy per token, with what it would consist of.
+
+    Attributes
+    ----------
+    id : str
+    measured : float
+        Energy per output token [J].
+    tokens : float
+        Output tokens of the time.
+    limit_w : float
+        Power limit of all devices [W].
+    compute_s : float
+        Time of the matrix work at the peaks [s].
+    seconds, predicted_s : float
+        Measured time of the same run, NaN where nobody published it, and predicted time [s].
+    """
+
+    id: str
+    measured: float
+    tokens: float
+    limit_w: float
+    compute_s: float
+    seconds: float
+    predicted_s: float
+
+    def joules_per_token(self, shares: tuple[float, float], seconds: float) -> float:
+        """Return the energy per output token [J] with these shares of the power limit."""
+        busy, compute = shares
+        return self.limit_w * min(1.0, busy + compute * self.compute_s / seconds) * seconds / self.tokens
+
+
+def power_samples(
+    rows: Sequence[Measurement], models: FindModel, accelerators: FindAccelerator, calibration: Calibration
+) -> list[PowerSample]:
+    """Return the measured energies of devices with a published power limit."""
+    times = _measured_times(rows)
+    result = []
+    for row in rows:
+        if row.metric != "energy_j_per_output_token":
+            continue
+        try:
+            found = subject(row, models, accelerators)
+            limit_w = found.chip.known("tdp_w") * row.devices
+            best = passes(found, None)
+            reached = passes(found, efficiency_of(kind_of(found), found.runtime, calibration))
+        except ValueError:
+            continue
+        seconds = times.get(_run_of(row), float("nan"))
+        work = (tokens_of(row), limit_w, compute_seconds(found, best), seconds, _one(reached.total("s")))
+        result.append(PowerSample(row.id, row.value, *work))
+    return result
+
+
+def _measured_times(rows: Sequence[Measurement]) -> dict[tuple[object, ...], float]:
+    """Times of runs [s], by what identifies a run; those published twice are of no one run."""
+    found: dict[tuple[object, ...], list[float]] = {}
+    for row in rows:
+        if row.metric in ("tpot_s", "latency_s"):
+            found.setdefault(_run_of(row), []).append(row.value)
+    return {run: values[0] for run, values in found.items() if len(values) == 1}
+
+
+def _run_of(row: Measurement) -> tuple[object, ...]:
+    lengths = (row.batch, row.prompt_tokens, row.output_tokens, row.context_tokens)
+    degrees = (row.devices, row.tensor_parallel, row.expert_parallel, row.data_parallel)
+    return (row.stack, row.hardware, row.model, row.phase, row.protocol, row.weight_bits, *lengths, *degrees)
+
+
+def fitted_power(samples: Sequence[PowerSample]) -> tuple[float, float]:
+    """Return the shares of the power limit that fit energies best where times were measured too."""
+    from scipy.optimize import least_squares
+
+    used = [s for s in samples if np.isfinite(s.seconds)]
+
+    def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        shares = (float(x[0]), float(x[1]))
+        return np.array([np.log(s.joules_per_token(shares, s.seconds) / s.measured) for s in used])
+
+    found = least_squares(residuals, [0.5, 1.0], loss="soft_l1", f_scale=0.1, bounds=([0.05, 0.0], [1.0, 2.0]))
+    return float(found.x[0]), float(found.x[1])
