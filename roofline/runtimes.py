@@ -134,8 +134,13 @@ def _vllm(version: str, vendor: str) -> str:
     if release < (0, 2, 7) or year <= 2023:
         return "vllm-eager"
     if release < (0, 8) or year == 2024:
-        return "vllm-eager" if vendor == "AMD" else "vllm-2024"
+        early = release < (0, 6, 2) or (year == 2024 and not _AUTUMN.search(version))
+        return "vllm-eager" if vendor == "AMD" and early else "vllm-2024"
     return "vllm"
+
+
+_AUTUMN = re.compile(r"\b(Oct|Nov|Dec)", re.IGNORECASE)
+"""Months of 2024 after vLLM 0.6.2, whose ROCm builds have paged-attention kernels of their own."""
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Fit the calibration to the shipped measurements, and print every accuracy table of the project.
 
     python tests/benchmarks/accuracy.py            # tables: in sample, and with devices, dies, models, sources left out
-    python tests/benchmarks/accuracy.py --write    # and write roofline/data/calibration.csv
+    python tests/benchmarks/accuracy.py --write    # and write roofline/data/calibration.csv, sweeps/data/held_out.csv
 
 Rows that cannot be predicted count as 100 % error. Intervals are bootstrap 90 % over rows.
 """
@@ -33,7 +33,12 @@ Floats = NDArray[np.float64]
 SOURCE = (
     "fitted to sweeps/data/measurements/measurements.csv by tests/benchmarks/accuracy.py; low and high: folds by die"
 )
-TABLE = Path(__file__).parents[2] / "roofline" / "data" / "calibration.csv"
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "roofline" / "data" / "calibration.csv"
+HELD_OUT = ROOT / "sweeps" / "data" / "held_out.csv"
+COLUMNS = (
+    "left_out,phase,rows,median_ape,median_low,median_high,within_25,within_low,within_high,rank_tau,bound_rank_tau"
+)
 
 
 def model(name: str, hf_id: str = "") -> Model:
@@ -71,6 +76,22 @@ def show(title: str, found: Comparison) -> None:
         )
 
 
+def lines(left_out: str, found: Comparison) -> list[str]:
+    """Return the totals as lines of CSV, in percent."""
+    result = []
+    for part in found.totals:
+        figures, median, share = (
+            part.calibrated,
+            part.calibrated.median_ape_interval,
+            part.calibrated.within_25_interval,
+        )
+        values = (figures.median_ape, median.low, median.high, figures.within_25, share.low, share.high)
+        taus = (part.ranking.mean_kendall_tau, part.bound_ranking.mean_kendall_tau)
+        cells = [f"{100 * value:.1f}" for value in values] + [_number(tau) for tau in taus]
+        result.append(",".join([left_out, part.keys["phase"], str(figures.rows), *cells]))
+    return result
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
@@ -92,7 +113,9 @@ def main() -> None:
         except ValueError as error:
             print(f"{row.id}: {error}")
     whole = fitted(samples)
-    show("In sample", compared(rows, samples, predicted(samples, whole), bounds))
+    known = compared(rows, samples, predicted(samples, whole), bounds)
+    show("In sample", known)
+    table = [COLUMNS, *lines("nothing", known)]
     tests: dict[str, Callable[[], folds.Folds]] = {
         "device": lambda: folds.by_device(used),
         "die family": lambda: folds.by_die_family(used, lambda name: find(name).die_family),
@@ -102,13 +125,16 @@ def main() -> None:
     ranges: list[Calibration] = []
     for name, of in tests.items():
         seconds, calibrations = held_out(samples, of())
-        show(f"One {name} left out", compared(rows, samples, seconds, bounds))
+        comparison = compared(rows, samples, seconds, bounds)
+        show(f"One {name} left out", comparison)
+        table += lines(name, comparison)
         ranges = calibrations if name == "die family" else ranges
     numbers = with_ranges(whole, ranges, SOURCE)
     numbers |= power_numbers(every, whole)
     print(f"\n{len(numbers)} numbers")
     if "--write" in sys.argv:
         TABLE.write_text(as_text(numbers.items()), encoding="utf8")
+        HELD_OUT.write_text("\n".join(table) + "\n", encoding="utf8")
 
 
 def power_numbers(every: Sequence[Measurement], times: Calibration) -> dict[tuple[str, str], Fitted]:
