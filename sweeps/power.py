@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from roofline.calibration import Calibration
 from roofline.memory import Number
 from roofline.precision import native_format
+from sweeps.accuracy import Prediction
 from sweeps.fit import efficiency_of, kind_of
 from sweeps.measurements import Measurement
 from sweeps.predict import FindAccelerator, FindModel, Passes, Subject, passes, subject
@@ -138,6 +139,27 @@ def power_samples(
         work = (tokens_of(row), limit_w, compute_seconds(found, best), seconds, _one(reached.total("s")))
         result.append(PowerSample(row.id, row.value, *work))
     return result
+
+
+def with_measured_times(
+    rows: Sequence[Measurement], models: FindModel, accelerators: FindAccelerator, calibration: Calibration
+) -> list[Prediction]:
+    """Return predictions of the measured energies [J] of runs whose time was published too, from that time.
+
+    What is left of the error is that of the power; rows without a published time are left out.
+    """
+    times = _measured_times(rows)
+    timed = [row for row in rows if row.metric == "energy_j_per_output_token" and _run_of(row) in times]
+    found = []
+    for row in timed:
+        try:
+            run = subject(row, models, accelerators)
+            best = passes(run, None)
+            joules, bound = energy_of(run, best, best, calibration, seconds=times[_run_of(row)])
+            found.append(Prediction(row.id, joules, bound))
+        except ValueError as error:
+            found.append(Prediction(row.id, None, None, str(error)))
+    return found
 
 
 def _measured_times(rows: Sequence[Measurement]) -> dict[tuple[object, ...], float]:

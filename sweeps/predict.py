@@ -88,9 +88,6 @@ def _parallel(row: Measurement) -> Parallel:
 
 
 def _precision(row: Measurement, model: Model, chip: Accelerator) -> Precision:
-    eight = "fp8" if "fp8" in chip.peaks or "int8" not in chip.peaks else "int8"
-    activations = eight if row.activation_bits is not None and row.activation_bits <= 8 else "fp16"
-    cache = eight if row.kv_bits is not None and row.kv_bits <= 8 else "fp16"
     bits = row.weight_bits
     if row.weight_bytes is not None:
         bits = 8.0 * row.weight_bytes / model.total_parameters
@@ -98,8 +95,19 @@ def _precision(row: Measurement, model: Model, chip: Accelerator) -> Precision:
         bits = 16.0
     if not 1.0 <= bits <= 32.0:
         raise ValueError(f"its weights would have {bits:.3g} bits each: the file is of another model")
+    return stored_as(chip, bits, row.activation_bits, row.kv_bits)
+
+
+def stored_as(chip: Accelerator, weight_bits: float, activation_bits: float | None, kv_bits: float | None) -> Precision:
+    """Return the number formats that published bits mean on a chip; activations and cache not stated are in 16 bit.
+
+    Eight bits are fp8 where the chip has it, else int8; weights alone in eight bits are int8.
+    """
+    eight = "fp8" if "fp8" in chip.peaks or "int8" not in chip.peaks else "int8"
+    activations = eight if activation_bits is not None and activation_bits <= 8 else "fp16"
+    cache = eight if kv_bits is not None and kv_bits <= 8 else "fp16"
     names = {16.0: "fp16", 8.0: eight if activations == eight else "int8"}
-    return Precision(names.get(bits, f"{bits:.4f}bit"), activations, cache)
+    return Precision(names.get(weight_bits, f"{weight_bits:.4f}bit"), activations, cache)
 
 
 def modelling_of(found: Subject, efficiency: Efficiency | None) -> Modelling:

@@ -11,10 +11,11 @@ from roofline.memory import Number
 from sweeps.accuracy import Prediction
 from sweeps.fit import efficiency_of, kind_of
 from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, Measurement
-from sweeps.power import energy_of
+from sweeps.operator_predict import predict_operators
+from sweeps.power import energy_of, with_measured_times
 from sweeps.predict import FindAccelerator, FindModel, in_unit, passes, subject
 
-__all__ = ["predict_all", "prediction", "read_calibration"]
+__all__ = ["predict_all", "predict_measured_times", "predict_operators", "prediction", "read_calibration"]
 
 
 def predict_all(
@@ -38,6 +39,20 @@ def predict_all(
     """
     used = calibration or shipped()
     return [prediction(row, models, accelerators, used) for row in rows]
+
+
+def predict_measured_times(
+    rows: Sequence[Measurement],
+    *,
+    models: FindModel,
+    accelerators: FindAccelerator,
+    calibration: Calibration | None = None,
+) -> list[Prediction]:
+    """Return predictions of the energies among the rows whose run's time was published, from that time.
+
+    Parameters as for :func:`predict_all`.
+    """
+    return with_measured_times(rows, models, accelerators, calibration or shipped())
 
 
 def prediction(
