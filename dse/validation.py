@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from roofline import catalog
 from roofline.accelerators import Accelerator, find
 from roofline.huggingface import model_from_config
 from roofline.model import Model
+from sweeps.accuracy import Prediction
 from sweeps.comparison import Comparison, compare
 from sweeps.measurements import Measurement, Measurements, parse_measurements, read_measurements
 from sweeps.observations import OPERATOR_GROUP_KEYS, observations, operator_observations
@@ -23,6 +24,8 @@ from sweeps.typed_csv import MeasurementError
 
 MOST_BYTES = 2**26
 UNKNOWN_CLASS = "unknown"
+MEASURED_TIME = "energy_measured_time"
+"""Total of the energies whose run's time was published, predicted from that time."""
 
 FindAccelerator = Callable[[str], Accelerator]
 Table = TypeVar("Table", Measurements, OperatorMeasurements)
@@ -43,6 +46,8 @@ class Validation:
         Class of device by the name the rows give it.
     of_operators : bool
         Whether the rows are single operators.
+    why : mapping
+        What explains that a measurement beats the bound, by the id of each row that does.
     notes : tuple of str
         What the user may want to know about the files given, such as columns that were ignored.
     """
@@ -52,6 +57,7 @@ class Validation:
     comparison: Comparison
     classes: Mapping[str, str]
     of_operators: bool
+    why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -179,25 +185,61 @@ def validate(
     if operators:
         return _of_operators(data, chips, options)
     table = _parsed(data, parse_measurements) if data is not None else read_measurements()
-    from sweeps.validate import predict_all
+    from sweeps.validate import predict_all, predict_measured_times
+    from sweeps.violations import why
 
     classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_all(table.rows, models=known_models, **options)
     comparison = compare(observations(table.rows, classes.__getitem__), predictions)
+    timed = predict_measured_times(table.rows, models=known_models, **options)
+    explained = {
+        row.id: why(row, ratio, known_models(row.model, row.hf_id), chips(row.hardware))
+        for row, ratio in ((table.rows[i], comparison.measured_to_bound(i)) for i in comparison.violations)
+    }
     notes = [*_ignored(table.ignored_columns), *_unused(known_models)]
-    return Validation(_name(data, "measurements.csv"), table.rows, comparison, classes, False, tuple(notes))
+    return Validation(
+        name=_name(data, "measurements.csv"),
+        rows=table.rows,
+        comparison=_with_measured_times(comparison, timed),
+        classes=classes,
+        of_operators=False,
+        why=explained,
+        notes=tuple(notes),
+    )
+
+
+def _with_measured_times(comparison: Comparison, predictions: Sequence[Prediction]) -> Comparison:
+    """Add a total of the energies that were predicted from measured times, after that of all energies."""
+    if not predictions:
+        return comparison
+    ids = {prediction.id for prediction in predictions}
+    seen = [replace(o, phase=MEASURED_TIME, overall="") for o in comparison.observations if o.id in ids]
+    (part,) = compare(seen, predictions).totals
+    after = 1 + [total.keys["phase"] for total in comparison.totals].index("energy")
+    return replace(comparison, totals=(*comparison.totals[:after], part, *comparison.totals[after:]))
 
 
 def _of_operators(data: str | Path | None, chips: FindAccelerator, options: Mapping[str, Any]) -> Validation:
     from sweeps.validate import predict_operators
+    from sweeps.violations import why_operator
 
     table = _parsed(data, parse_operators) if data is not None else read_operators()
     classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_operators(table.rows, **options)
     seen = operator_observations(table.rows, classes.__getitem__)
     comparison = compare(seen, predictions, OPERATOR_GROUP_KEYS, "op")
-    notes = tuple(_ignored(table.ignored_columns))
-    return Validation(_name(data, "operators.csv"), table.rows, comparison, classes, True, notes)
+    return Validation(
+        name=_name(data, "operators.csv"),
+        rows=table.rows,
+        comparison=comparison,
+        classes=classes,
+        of_operators=True,
+        why={
+            table.rows[i].id: why_operator(table.rows[i], comparison.measured_to_bound(i))
+            for i in comparison.violations
+        },
+        notes=tuple(_ignored(table.ignored_columns)),
+    )
 
 
 def _parsed(path: str | Path, parse: Callable[[str, str], Table]) -> Table:

@@ -98,8 +98,8 @@ def as_array(values: Sequence[float | None]) -> Floats:
 def absolute_errors(measured: Floats, predicted: Floats) -> Floats:
     """Return absolute errors relative to the measurement [1].
 
-    In the row's own quantity, whether a time, a rate or an energy: twice too fast is an error of 50 % as a time and of
-    100 % as a rate.
+    In the quantity given: twice too fast is an error of 50 % as a time and of 100 % as a rate. The project's tables
+    are of times, energies and powers.
 
     Parameters
     ----------
@@ -141,9 +141,9 @@ def figures(measured: Floats, predicted: Floats, measured_times: Floats, predict
     Parameters
     ----------
     measured, predicted : array (n,)
-        In the rows' own units, at least one; NaN where there is no prediction.
+        What errors are of, at least one; NaN where there is no prediction.
     measured_times, predicted_times : array (n,)
-        The same with rates turned into times, for the ranks.
+        With rates turned into times, for the ranks.
     """
     errors = np.sort(absolute_errors(measured, predicted))  # sorted: intervals do not depend on the order of the rows
     median, within = intervals(errors)

@@ -44,8 +44,10 @@ class Part:
     ----------
     keys : dict
         What the part is: the phase (or kind of operator) of a total; the values of the group's keys.
-    calibrated, bound : Figures
-        Of the predictions, and of the uncalibrated best case.
+    calibrated : Figures
+        Of the predictions.
+    bound : Figures or None
+        Of the uncalibrated best case; None where its kind of row has none.
     bound_violations : int
         Measurements that beat the bound.
     ranking, bound_ranking : Ranking
@@ -54,7 +56,7 @@ class Part:
 
     keys: dict[str, str]
     calibrated: Figures
-    bound: Figures
+    bound: Figures | None
     bound_violations: int
     ranking: Ranking
     bound_ranking: Ranking
@@ -93,6 +95,11 @@ class Comparison:
         """Predictions that are none, each with its reason."""
         return tuple(prediction for prediction in self.predictions if prediction.value is None)
 
+    def measured_to_bound(self, i: int) -> float:
+        """Return the measured time of a row relative to its bound's [1]; infinite without a bound."""
+        seen, bound = self.observations[i], self.predictions[i].bound
+        return float("inf") if bound is None else seen.time(seen.value) / seen.time(bound)
+
     def worst(self, count: int) -> list[int]:
         """Return the predicted rows with the largest error, by the factor between prediction and measurement."""
         factors = [
@@ -122,7 +129,7 @@ def compare(
     group_keys: tuple[str, ...] = GROUP_KEYS,
     total_key: str = "phase",
     *,
-    as_times: bool = False,
+    as_times: bool = True,
 ) -> Comparison:
     """Return predictions held against measurements.
 
@@ -136,8 +143,8 @@ def compare(
     total_key : str
         Name of what the totals are of.
     as_times : bool
-        Whether errors of rates are those of the times they stand for, so that a bound is never off by more than 100 %;
-        default: errors are in each row's own quantity.
+        Whether errors of rates are those of the times they stand for, as by default: one rule for rates and times, in
+        which a bound is never off by more than 100 %. Else errors are in each row's own quantity.
 
     Raises
     ------
@@ -210,10 +217,12 @@ def _by(keys: Sequence[K]) -> dict[K, list[int]]:
 
 def _part(keys: dict[str, str], rows: list[int], observations: Sequence[Observation], columns: _Columns) -> Part:
     c, chosen = columns, [observations[i] for i in rows]
+    bounded = any(observation.bounded for observation in chosen)
+    bound = figures(c.measured[rows], c.bound[rows], c.measured_times[rows], c.bound_times[rows]) if bounded else None
     return Part(
         keys=keys,
         calibrated=figures(c.measured[rows], c.predicted[rows], c.measured_times[rows], c.predicted_times[rows]),
-        bound=figures(c.measured[rows], c.bound[rows], c.measured_times[rows], c.bound_times[rows]),
+        bound=bound,
         bound_violations=int(np.count_nonzero(c.beaten[rows])),
         ranking=ranking(chosen, c.measured_times[rows], c.predicted_times[rows]),
         bound_ranking=ranking(chosen, c.measured_times[rows], c.bound_times[rows]),

@@ -38,7 +38,7 @@ class Observation:
     group : tuple of str
         Group that it belongs to, the values of its keys.
     bounded : bool
-        Whether less than the bound is impossible: of times and energies.
+        Whether there is a bound that less is impossible than: of times.
     workload, configuration : tuple
         What was asked for, and what was tried to do it; configurations of one workload are ranked.
     """
@@ -110,7 +110,7 @@ def observations(rows: Sequence[Measurement], device_class: Callable[[str], str]
                 phase=phase,
                 overall=TIMING if phase in TIMING_PHASES else "",
                 group=(row.stack, phase, row.protocol, device_class(row.hardware)),
-                bounded=phase != "power",
+                bounded=row.metric not in ENERGIES,
                 workload=(
                     row.model, phase, row.batch, row.prompt_tokens, row.output_tokens, row.context_tokens, row.protocol
                 ),

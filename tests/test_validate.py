@@ -64,13 +64,15 @@ def test_json_has_the_promised_shape(command: Command) -> None:
         "data", "rows", "predicted", "units", "confidence", "totals", "groups", "unpredicted", "predictions",
         "violations", "worst", "notes",
     }  # fmt: skip
-    phases = ["decode", "prefill", "prefill_serving", "end_to_end", "timing", "energy", "power"]
+    phases = ["decode", "prefill", "prefill_serving", "end_to_end", "timing", "energy", "energy_measured_time", "power"]
     assert [total["phase"] for total in found["totals"]] == phases
     keys = {"stack", "phase", "protocol", "device_class"}
     for part, names in [(total, {"phase"}) for total in found["totals"]] + [(g, keys) for g in found["groups"]]:
         assert set(part) == names | FIGURES | {"bound_violations", "bound"}
-        assert set(part["bound"]) == FIGURES
-        for figures in (part, part["bound"]):
+        no_time = part["phase"] in ("energy", "energy_measured_time", "power")
+        assert (part["bound"] is None) == no_time
+        assert no_time or set(part["bound"]) == FIGURES
+        for figures in (part, part["bound"] or part):
             assert set(figures["ranking"]) == {"workloads", "rows", "mean_kendall_tau"}
             assert figures["predicted"] <= figures["rows"]
             for name in ("within_10", "within_25"):
@@ -82,7 +84,9 @@ def test_json_has_the_promised_shape(command: Command) -> None:
     by_phase = Counter()
     for group in found["groups"]:
         by_phase[group["phase"]] += group["rows"]
-    assert by_phase == {t["phase"]: t["rows"] for t in found["totals"] if t["phase"] != "timing"}
+    sums = ("timing", "energy_measured_time")
+    assert by_phase == {t["phase"]: t["rows"] for t in found["totals"] if t["phase"] not in sums}
+    assert "time" in found["units"]["median_ape"]
 
 
 def test_figures_are_in_percent(command: Command, tmp_path: Path) -> None:
@@ -204,6 +208,7 @@ def test_violations_are_listed(command: Command, tmp_path: Path, monkeypatch: py
     found = parsed(command, "--data", path)
     assert [row["id"] for row in found["violations"]] == ["r0", "r1", "r2", "r3"]
     assert found["violations"][0]["bound"] == pytest.approx(2 * PLAIN.value)
+    assert found["violations"][0]["why"].startswith("no reason known")
     assert found["groups"][0]["bound_violations"] == 4
     table = command("validate", "--data", path, "--top", 3).out
     assert "Faster than the uncalibrated roofline: 4 rows, 100.0 %\n" in table

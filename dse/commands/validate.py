@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 HELP = """Predict every row of a file of measurements, and say how close the predictions come.
 
 Figures are in total by phase and by stack, phase, protocol and class of device, for the calibrated predictions and for
-the uncalibrated roofline. Rows that cannot be predicted are listed with the reason and count as an error of 100 %.
+the uncalibrated roofline. Errors are of times: a rate counts as the time its tokens take. Rows that cannot be predicted
+are listed with the reason and count as an error of 100 %; measurements that beat the roofline are listed with why.
+Heads that tensor_parallel does not divide are padded, as some compilers do.
 
 \b
 Examples:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dse.errors import listed
 from dse.report.tables import number, text_table
-from dse.validation import Validation, counted
+from dse.validation import MEASURED_TIME, Validation, counted
 from sweeps.accuracy import CONFIDENCE, Figures, Interval
 from sweeps.comparison import Part, Ranking
 from sweeps.measurements import Measurement
@@ -17,13 +17,15 @@ from sweeps.operator_measurements import OPERATORS, OperatorMeasurement
 
 PERCENT = 100.0
 MOST_IDS = 8
+MOST_WHAT = 110
+ERRORS = "% of the measured time (a rate counts as the time its tokens take), energy or power"
 UNITS = {
-    "mape": "%",
-    "median_ape": "%",
-    "within_10": "%",
-    "within_25": "%",
-    "median_ape_interval": "%",
-    "within_25_interval": "%",
+    "mape": ERRORS,
+    "median_ape": ERRORS,
+    "within_10": "% of the rows",
+    "within_25": "% of the rows",
+    "median_ape_interval": ERRORS,
+    "within_25_interval": "% of the rows",
     "kendall_tau": "1",
     "mean_kendall_tau": "1",
     "rows": "1",
@@ -58,7 +60,9 @@ def as_json(validation: Validation, top: int) -> dict[str, Any]:
             {"id": p.id, "quantity": _quantity(row), "measured": seen.value, "predicted": p.value, "bound": p.bound}
             for row, seen, p in zip(validation.rows, found.observations, found.predictions, strict=True)
         ],
-        "violations": [_row(validation, i, "bound") for i in found.violations],
+        "violations": [
+            {**_row(validation, i, "bound"), "why": validation.why[validation.rows[i].id]} for i in found.violations
+        ],
         "worst": [_row(validation, i, "predicted") for i in found.worst(top)],
         "notes": list(validation.notes),
     }
@@ -69,7 +73,7 @@ def _part(part: Part) -> dict[str, Any]:
         **part.keys,
         **_figures(part.calibrated, part.ranking),
         "bound_violations": part.bound_violations,
-        "bound": _figures(part.bound, part.bound_ranking),
+        "bound": None if part.bound is None else _figures(part.bound, part.bound_ranking),
     }
 
 
@@ -159,8 +163,12 @@ def _bound_totals(totals: Iterable[Part], first: str) -> str:
     body = []
     for part in totals:
         f, r = part.bound, part.bound_ranking
+        name = _plain(next(iter(part.keys.values())))
+        if f is None:
+            body.append([name, *["-"] * (len(head) - 1)])
+            continue
         body.append([
-            _plain(next(iter(part.keys.values()))), _percent(f.median_ape, 1), _percent(f.mape, 1),
+            name, _percent(f.median_ape, 1), _percent(f.mape, 1),
             _percent(f.within_10), _percent(f.within_25), _tau(f.kendall_tau), _tau(r.mean_kendall_tau),
             counted(part.bound_violations, "row"),
         ])  # fmt: skip
@@ -169,13 +177,20 @@ def _bound_totals(totals: Iterable[Part], first: str) -> str:
 
 def _legend(validation: Validation) -> str:
     lines = [
-        "median, mean: absolute error relative to the measurement, in its own quantity; within: share of rows",
+        "median, mean: absolute error relative to the measured time, energy or power; a rate counts as the time its",
+        "tokens take, so that one rule holds for both; within: share of rows",
         "tau: rank correlation of all predicted rows; ranking tau: mean over workloads with 4 or more configurations",
     ]
-    if not validation.of_operators:
+    if validation.of_operators:
+        lines.append(
+            "an operator runs in a loop, without the host's share of a pass; of several ranks the fullest is timed"
+        )
+    else:
         lines.append(
             "prefill_serving: time to the first token under load, waiting included; timing: all times and rates"
         )
+    if any(MEASURED_TIME in part.keys.values() for part in validation.comparison.totals):
+        lines.append(f"{MEASURED_TIME}: energies whose run's time was published, predicted from that time")
     return "\n".join(lines)
 
 
@@ -191,7 +206,9 @@ def _groups(groups: Iterable[Part]) -> str:
         body.append([
             *map(_plain, part.keys.values()), f"{f.rows:,}", f"{f.predicted:,}", _percent(f.median_ape, 1),
             _percent(f.mape, 1), _percent(f.within_10), _percent(f.within_25), _tau(f.kendall_tau),
-            _percent(b.median_ape, 1), _percent(b.within_25), _tau(b.kendall_tau), f"{part.bound_violations:,}",
+            *(["-"] * 4 if b is None else [
+                _percent(b.median_ape, 1), _percent(b.within_25), _tau(b.kendall_tau), f"{part.bound_violations:,}",
+            ]),
         ])  # fmt: skip
     return text_table(head, body, left=left)
 
@@ -216,14 +233,19 @@ def _violations(validation: Validation, top: int) -> str:
     return text
 
 
-def _rows(validation: Validation, rows: Iterable[int], against: str) -> str:
+def _rows(validation: Validation, rows: Sequence[int], against: str) -> str:
     head = ["id", "stack", "hardware", "what", "quantity", "measured", against, f"{against} / measured"]
+    widths = {"what": MOST_WHAT}
     body = []
     for i in rows:
         row = _row(validation, i, against)
         ratio = row[against] / row["measured"]
-        names = (_plain(str(row[key])) for key in ("id", "stack", "hardware", "what", "quantity"))
+        names = (_plain(str(row[key]), widths.get(key, 60)) for key in ("id", "stack", "hardware", "what", "quantity"))
         body.append([*names, number(row["measured"]), number(row[against]), f"{ratio:.3g}"])
+    if against == "bound":
+        reasons = ["why", *(_plain(validation.why[validation.rows[i].id], 120) for i in rows)]
+        width = max(map(len, reasons))
+        head, *body = ([*line, said.ljust(width)] for line, said in zip([head, *body], reasons, strict=True))
     return text_table(head, body, left=5)
 
 
@@ -245,8 +267,9 @@ def _unpredicted(validation: Validation) -> str:
 def _what(row: Measurement | OperatorMeasurement) -> str:
     """What was measured, short."""
     if isinstance(row, OperatorMeasurement):
-        sizes: Mapping[str, Any] = {name: getattr(row, name) for name in OPERATORS[row.op]}
-        return " ".join([row.op, *(f"{name}={value:.10g}" for name, value in sizes.items() if value is not None)])
+        sizes: Mapping[str, Any] = {name: getattr(row, name) for name in (*OPERATORS[row.op], "moe_tp", "moe_ep")}
+        said = [f"{name}={value:.10g}" for name, value in sizes.items() if value is not None]
+        return " ".join([row.op, *said, *([row.routing] if row.routing else [])])
     parts = [row.model, row.phase, f"batch {row.batch:g}"]
     if row.prompt_tokens or row.output_tokens:
         parts.append(f"{_tokens(row.prompt_tokens)}+{_tokens(row.output_tokens)} tokens")
