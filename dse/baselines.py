@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dse.plan import StudyScenarios, modelling_of, requests
+from dse.plan import StudyScenarios, modelling_of, requests, runtime_of
 from dse.units import format_quantity
 from results.figures.marks import Mark
 from results.front import non_dominated
 from roofline.accelerators import Accelerator, UnknownFact
 from sweeps.baselines import Baseline, baseline
+from sweeps.reached import on_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +53,10 @@ def _mark(run: Run, chip: Accelerator, scenarios: list[int]) -> Mark:
 
 
 def baseline_in(run: Run, chip: Accelerator, number: int) -> Baseline:
-    """Return what a published accelerator comes to in one scenario of a run."""
+    """Return what a published accelerator comes to in one scenario of a run; what it reaches is that of its own class."""
     scenarios = run.problem.scenario
     assert isinstance(scenarios, StudyScenarios)
     study = scenarios.study_at(number)
     asked = requests(study, run.models)
-    return baseline(chip, asked, modelling_of(study), scenarios(number))
+    how = on_device(modelling_of(study), chip, runtime_of(study), study.calibration())
+    return baseline(chip, asked, how, scenarios(number))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodels import tables
+from dse.calibrations import CalibrationFiles
 from dse.errors import StudyError, shown
 from dse.hardware import HardwareFiles
 from dse.vocabulary import Vocabulary
@@ -22,6 +23,7 @@ from roofline.huggingface import ConfigError, model_from_config
 from roofline.model import Model
 from roofline.parallel import Parallel, sharded
 from roofline.precision import WEIGHT_GROUPS, formats
+from roofline.runtimes import runtimes
 from sweeps.scenario import Deployment, Technology, resolved_constants
 
 _DEEPEST_JSON = 100
@@ -96,6 +98,11 @@ def hardware_beside(path: str | Path | None) -> HardwareFiles:
     return HardwareFiles(_stored(path, "hardware"))
 
 
+def calibrations_beside(path: str | Path | None) -> CalibrationFiles:
+    """Return the calibrations that travel with a run if `path` is its ``study.yaml``; else those of files."""
+    return CalibrationFiles(_stored(path, "calibrations"))
+
+
 def _stored(path: str | Path | None, key: str) -> dict[str, Any]:
     if path is None or Path(path).name != "study.yaml":
         return {}
@@ -124,7 +131,9 @@ def is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.endswith(".json") or Path(name).is_dir()
 
 
-def vocabulary(models: Models | None = None, hardware: HardwareFiles | None = None) -> Vocabulary:
+def vocabulary(
+    models: Models | None = None, hardware: HardwareFiles | None = None, calibrations: CalibrationFiles | None = None
+) -> Vocabulary:
     """Return the names a study may use with this installation.
 
     Parameters
@@ -133,6 +142,8 @@ def vocabulary(models: Models | None = None, hardware: HardwareFiles | None = No
         Where models come from; default the catalog and files.
     hardware : HardwareFiles, optional
         Where the devices of a user's files come from; default the files.
+    calibrations : CalibrationFiles, optional
+        Where a user's calibrations come from; default the files.
     """
     constants, known = resolved_constants(Technology(), Deployment()), models or Models()
     return Vocabulary(
@@ -152,6 +163,8 @@ def vocabulary(models: Models | None = None, hardware: HardwareFiles | None = No
         pims=tables.options("pim"),
         hardware=hardware or HardwareFiles(),
         divisible=known.divisible,
+        runtimes=tuple(stack.name for stack in runtimes()),
+        calibration=calibrations or CalibrationFiles(),
     )
 
 

@@ -9,7 +9,9 @@ from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.study import Study
 from roofline.precision import Precision
+from roofline.runtimes import Runtime, runtime
 from sweeps.problem import Objective, Problem, ScenarioColumn
+from sweeps.reached import class_of, on_designs
 from sweeps.scenario import (
     DEFAULT_FORMATS,
     Deployment,
@@ -24,6 +26,7 @@ from sweeps.space import Axis, Space
 
 MOST_CACHED_SCENARIOS = 256
 LAYOUT_PATHS = ("deployment.chips", "deployment.parallel.")
+CALIBRATION_PATHS = ("modelling.calibration", "modelling.device_class")
 HALF_FORMATS = ("fp16", "bf16")
 
 
@@ -105,6 +108,7 @@ def _check(study: Study, problem: Problem) -> None:
             key="technology.formats",
         )
     _check_layouts(study)
+    _check_calibrations(study)
     there = {*problem.metric_names, *(axis.name for axis in problem.space.axes)}
     for column in (*study.objectives, *(limit.column for limit in problem.limits)):
         if column not in there:
@@ -118,6 +122,16 @@ def _check_layouts(study: Study) -> None:
     axes = study.scenario_axes
     concerned = [axis.path.startswith(LAYOUT_PATHS) or axis.path.endswith(".model") for axis in axes]
     if sum(concerned) > 1 and any(axis.path.startswith(LAYOUT_PATHS) for axis in axes):
+        levels = [axis.values if yes else axis.values[:1] for axis, yes in zip(axes, concerned, strict=True)]
+        for values in itertools.product(*levels):
+            study.at(values)
+
+
+def _check_calibrations(study: Study) -> None:
+    """Classes of devices that one of several calibrations does not know; one axis at a time is checked on reading."""
+    axes = study.scenario_axes
+    concerned = [axis.path in CALIBRATION_PATHS for axis in axes]
+    if sum(concerned) > 1:
         levels = [axis.values if yes else axis.values[:1] for axis, yes in zip(axes, concerned, strict=True)]
         for values in itertools.product(*levels):
             study.at(values)
@@ -182,8 +196,24 @@ def _deployment(study: Study) -> Deployment:
     )
 
 
+def runtime_of(study: Study) -> Runtime | None:
+    """Return the serving stack of a study without scenario axes; None where its efficiency is not calibrated."""
+    given = study.modelling
+    return runtime(given.runtime or "other") if given.efficiency.label == "calibrated" else None
+
+
 def modelling_of(study: Study) -> Modelling:
     """Return the modelling choices of a study without scenario axes."""
+    given = study.modelling
+    how = _choices(study)
+    stack = runtime_of(study)
+    if stack is None:
+        return how
+    device_class = given.device_class or class_of(study.technology.dram_kind)
+    return on_designs(how, stack, device_class, _technology(study), study.calibration())
+
+
+def _choices(study: Study) -> Modelling:
     given = study.modelling
     return Modelling(
         overlap="none" if given.overlap == "none" else "full",

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dse import directories
-from dse.catalogs import Models, data_digest, hardware_beside, is_path, models_beside, vocabulary
+from dse.calibrations import CalibrationFiles
+from dse.catalogs import (
+    Models,
+    calibrations_beside,
+    data_digest,
+    hardware_beside,
+    is_path,
+    models_beside,
+    vocabulary,
+)
+from dse.efficiency_text import study_efficiency
 from dse.errors import OutputError, RunError, StudyError
 from dse.hardware import HardwareFiles
 from dse.plan import problem_of
@@ -163,15 +173,17 @@ def open_run(path: str | Path) -> Run:
 def load(study: str | Path | Mapping[str, object] | Study) -> Study:
     """Return a study from a path, a YAML text, a mapping, or as it is.
 
-    The ``study.yaml`` of a run brings the models and devices that the run had, whatever has become of their files.
+    The ``study.yaml`` of a run brings the models, devices and calibrations that the run had, whatever has become of
+    their files.
     """
     if isinstance(study, Study):
         return study
     is_path = isinstance(study, Path) or (isinstance(study, str) and "\n" not in study)
     models = models_beside(str(study)) if is_path else Models()
     hardware = hardware_beside(str(study)) if is_path else HardwareFiles()
-    loaded = load_study(study, vocabulary=vocabulary(models, hardware))
-    return replace(loaded, base_dir=None) if models.configs or hardware.stored else loaded
+    calibrations = calibrations_beside(str(study)) if is_path else CalibrationFiles()
+    loaded = load_study(study, vocabulary=vocabulary(models, hardware, calibrations))
+    return replace(loaded, base_dir=None) if models.configs or hardware.stored or calibrations.stored else loaded
 
 
 def sweep(
@@ -320,7 +332,7 @@ def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[s
         "versions": provenance(),
         "started": _now(),
         "method": study.search.method,
-        "efficiency": study.modelling.efficiency.label,
+        "efficiency": study_efficiency(study),
         "objectives": dict(study.objectives),
         "keep": keep,
         "workers": workers,
@@ -336,6 +348,7 @@ def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[s
         },
         "hardware": {file: [facts_of(chip) for chip in chips] for file, chips in study.hardware_devices.items()},
         "baselines": [facts_of(chip) for chip in study.baseline_devices],
+        "calibrations": study.calibration_texts(),
     }
 
 

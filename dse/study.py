@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from dse.constraints import Constraint, resolve_constraint
 from dse.errors import StudyError, shown
 from dse.study_axes import ColumnAxis, ScenarioAxis, TakenAxis, take_axes
+from dse.study_calibration import calibration_problems, effect_problems, read_of, with_effect
 from dse.study_fields import (
     Deployment,
     Efficiency,
@@ -31,7 +32,7 @@ from dse.study_fields import (
     Workload,
     workload_shares,
 )
-from dse.study_hardware import baseline_devices
+from dse.study_hardware import baseline_devices, beside
 from dse.study_paths import Tree, put, targets_of
 from dse.study_problems import Problem, problems_of, raise_problems
 from dse.study_rules import Context, Value, resolve_model
@@ -39,6 +40,7 @@ from dse.study_yaml import design_tree, digest, dump_yaml, section_tree, workloa
 from dse.vocabulary import Vocabulary
 from dse.yaml_loader import MAX_DEPTH, MAX_NODES, Keys, Lines, load_yaml, read_text
 from roofline.accelerators import Accelerator
+from roofline.calibration import Calibration
 
 __all__ = [
     "ColumnAxis",
@@ -124,6 +126,16 @@ class Study:
         """A workload's model as the catalog takes it: a path beside the study file is found from anywhere."""
         return resolve_model(model, self.base_dir)
 
+    def calibration(self) -> Calibration:
+        """Fitted numbers of a study without scenario axes: those of its file, else the shipped ones."""
+        return read_of(self.modelling.calibration, self.vocabulary, self.base_dir)
+
+    def calibration_texts(self) -> dict[str, str]:
+        """Text of each calibration file that the study or an axis of it names."""
+        axis = next((axis.values for axis in self.scenario_axes if axis.path == "modelling.calibration"), ())
+        names = [str(name) for name in axis or (self.modelling.calibration,) if name is not None]
+        return {name: self.vocabulary.calibration(beside(name, self.base_dir)) for name in names}
+
     def grid_size(self) -> int:
         """Number of points over all axes, of designs and of scenarios, as an exact integer."""
         sizes = [len(axis.values) for axis in self.column_axes] + [len(axis.values) for axis in self.scenario_axes]
@@ -156,6 +168,7 @@ class Study:
         for axis, value in zip(self.scenario_axes, values, strict=True):
             for target in targets_of(axis.path, tree):
                 put(tree, target, value)
+        tree["modelling"] = with_effect(tree["modelling"])
         file, problems = _validated(tree, Context(self.vocabulary, self.base_dir))
         raise_problems(problems, self.source_path, Lines())
         assert file is not None
@@ -185,7 +198,7 @@ class Study:
             "design": design_tree(self.column_axes, self.scenario_axes),
             "technology": section_tree(self.technology),
             "deployment": section_tree(self.deployment),
-            "modelling": section_tree(self.modelling),
+            "modelling": with_effect(section_tree(self.modelling), self.scenario_axes),
             **({"hardware": list(self.hardware)} if self.hardware else {}),
             "baselines": list(self.baselines),
             "objectives": dict(self.objectives),
@@ -251,7 +264,7 @@ def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Stud
     problems: list[Problem] = []
     columns, taken = take_axes(tree, context, problems)
     file, found = _validated(tree, context)
-    problems += _beside_axes(found, taken, tree)
+    problems += _beside_axes([*found, *effect_problems(tree, taken)], taken, tree)
     terms: list[Constraint] = []
     constraints = tree.get("constraints", ())
     for position, text in enumerate(constraints[:256] if isinstance(constraints, list) else ()):
@@ -301,7 +314,7 @@ def _validated(tree: Tree, context: Context) -> tuple[StudyFile | None, list[Pro
         workload_shares(file.workloads)
     except ValueError as error:
         return None, [Problem(("workloads",), str(error))]
-    return file, _undivided(file, context)
+    return file, [*_undivided(file, context), *calibration_problems(file, context)]
 
 
 def _undivided(file: StudyFile, context: Context) -> list[Problem]:

@@ -217,7 +217,7 @@ def _take(
         problems.append(Problem(where, f"there is no such workload: {path}"))
         return
     for other in taken:
-        if set(targets) & set(targets_of(other.axis.path, tree)):
+        if _overlap(targets, targets_of(other.axis.path, tree)):
             problems.append(Problem(where, f"{path} is an axis already ({'.'.join(map(str, other.where))})"))
             return
     values: tuple[Value, ...] | None = None
@@ -234,6 +234,11 @@ def _take(
     taken.append(TakenAxis(ScenarioAxis(path, values or ()), where, good=values is not None))
     for target in targets:
         put(tree, target, values[0] if values else None)
+
+
+def _overlap(one: list[Keys], other: list[Keys]) -> bool:
+    """Whether two axes set the same place, or one a part of what the other sets."""
+    return any(a[: len(b)] == b or b[: len(a)] == a for a in one for b in other)
 
 
 def _checked(
@@ -332,7 +337,7 @@ def _scalars_in(holder: object, model: Any, where: Keys) -> Iterator[tuple[Keys,
         return
     for key in holder:
         rule, inner = field_at(model, key)
-        if rule is not None:
-            yield (*where, key), rule, holder, key
-        elif inner is not None:
+        if inner is not None and (rule is None or isinstance(holder[key], dict)):
             yield from _scalars_in(holder[key], inner, (*where, key))
+        elif rule is not None:
+            yield (*where, key), rule, holder, key

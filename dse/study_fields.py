@@ -11,11 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dse.errors import shown
+from dse.errors import did_you_mean, shown
 from dse.study_rules import (
     Choice,
     Context,
-    DirectoryName,
     ModelName,
     Named,
     Number,
@@ -25,6 +24,7 @@ from dse.study_rules import (
     StudyName,
     Subset,
     Switch,
+    Text,
     Whole,
 )
 from dse.units import parse_quantity
@@ -167,21 +167,33 @@ class Efficiency(Part):
     compute: Annotated[float, Number(above=0.0, most=1.0)] = 1.0
     memory: Annotated[float, Number(above=0.0, most=1.0)] = 1.0
 
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, data: Any) -> Any:
-        if data == "ideal":
-            return {}
-        if data == "calibrated":
-            raise ValueError('"calibrated" is not available yet; allowed: ideal, {compute: 0.7, memory: 0.8}')
-        if not isinstance(data, dict | Efficiency):
-            raise ValueError(f"expected ideal or {{compute: 0.7, memory: 0.8}}, got {shown(data)}")
-        return data
-
     @property
     def label(self) -> str:
         """``ideal``, or ``given`` for numbers of the user's."""
         return "ideal" if self.compute == self.memory == 1.0 else "given"
+
+
+class Calibrated(Efficiency):
+    """What a runtime reaches on a class of devices, as fitted to measurements."""
+
+    @property
+    def label(self) -> str:
+        """``calibrated``."""
+        return "calibrated"
+
+
+class _EfficiencyName(Rule):
+    """A word for an efficiency, or the part with its numbers."""
+
+    def _clean(self, value: object, context: Context) -> object:
+        if isinstance(value, dict | Efficiency):
+            return value
+        if value == "calibrated":
+            return Calibrated()
+        if value == "ideal":
+            return Efficiency()
+        guess = did_you_mean(value, ("ideal", "calibrated")) if isinstance(value, str) else ""
+        raise ValueError(f"expected ideal, calibrated or {{compute: 0.7, memory: 0.8}}, got {shown(value)}{guess}")
 
 
 class Modelling(Part):
@@ -192,7 +204,12 @@ class Modelling(Part):
     launch_overhead: Annotated[float, Quantity("second", zero=True)] = Field(
         default_factory=lambda: parse_quantity("5 us", "second")
     )
-    efficiency: Efficiency = Field(default_factory=dict, validate_default=True)
+    efficiency: Annotated[Efficiency, _EfficiencyName()] = Field(default_factory=dict, validate_default=True)
+    #: of a calibrated efficiency: the serving stack (default other), the class of devices that the designs are of
+    #: (default that of the kind of DRAM), and a file of fitted numbers in place of the shipped ones
+    runtime: Annotated[str | None, Named("runtimes", "a serving stack", optional=True)] = None
+    device_class: Annotated[str | None, Text("a class of devices", most=80)] = None
+    calibration: Annotated[str | None, Text("the path of a calibration file")] = None
     flash_holds: Annotated[tuple[str, ...], Subset(("weights", "kv_cache"))] = ("weights",)
     flash_path: Annotated[str, Choice(("through_dram", "direct"))] = "through_dram"
     #: whether one workload's model is loaded at a time or all of them stay
@@ -213,7 +230,7 @@ class Search(Part):
 class Output(Part):
     """Where results go; a relative `dir` is relative to the current directory."""
 
-    dir: Annotated[str | None, DirectoryName()] = None
+    dir: Annotated[str | None, Text()] = None
     keep: Annotated[str | None, Choice(("all", "front"), optional=True)] = None
 
 

@@ -43,15 +43,16 @@ def put(tree: Tree, target: Keys, value: object) -> None:
 
 
 def field_at(model: Any, key: str) -> tuple[Rule | None, Any]:
-    """Rule of a scalar field, or the model or mapping that the field holds; neither for anything else."""
+    """Rule of a scalar field, and the model or mapping that the field may hold; neither for anything else."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):  # dict[name, number]: constants
         return next((rule for rule in get_args(model)[1].__metadata__ if isinstance(rule, Rule)), None), None
     if key not in model.model_fields:
         return None, None
     info = model.model_fields[key]
     rules = [rule for rule in info.metadata if isinstance(rule, Rule)]
-    if rules and rules[0].scalar:
-        return rules[0], None
+    if rules and rules[0].scalar:  # a word, or a part with scalars of its own
+        part = isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+        return rules[0], info.annotation if part else None
     if rules and get_origin(info.annotation) is not dict:
         return None, None
     return None, info.annotation
@@ -71,8 +72,8 @@ def rule_at(path: str) -> Rule | None:
         rest = ["constants", ".".join(rest[1:])]
     for position, key in enumerate(rest):
         rule, model = field_at(model, key)
-        if rule is not None:
-            return rule if position == len(rest) - 1 else None
+        if position == len(rest) - 1:
+            return rule
         if model is None:
             return None
     return None
@@ -87,7 +88,7 @@ def paths() -> list[str]:
                 rule, inner = field_at(model, key)
                 if rule is not None:
                     yield f"{prefix}.{key}"
-                elif inner is not None:
+                if inner is not None:
                     yield from inside(inner, f"{prefix}.{key}")
 
     found: list[str] = []

@@ -262,14 +262,16 @@ class StudyName(Rule):
 
 
 @dataclass(frozen=True)
-class DirectoryName(Rule):
-    """The path of a directory."""
+class Text(Rule):
+    """A few printable words."""
 
+    what: str = "the path of a directory"
+    most: int = 4096
     optional: bool = True
 
     def _clean(self, value: object, context: Context) -> str:
-        if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 4096:
-            raise ValueError(f"expected the path of a directory, got {shown(value)}")
+        if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > self.most:
+            raise ValueError(f"expected {self.what}, got {shown(value)}")
         return value
 
 

@@ -26,8 +26,8 @@ def section_tree(part: BaseModel) -> dict[str, Any]:
             continue
         if rule is not None:
             tree[key] = exact_quantity(value, rule.unit)
-        elif isinstance(value, Efficiency) and value.label == "ideal":
-            tree[key] = "ideal"
+        elif isinstance(value, Efficiency) and value.label != "given":
+            tree[key] = value.label
         elif isinstance(value, Degrees) and value == Degrees():
             continue
         elif isinstance(value, BaseModel):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dse.calibrations import calibration_of
 from dse.catalogs import parsed_config
 from dse.errors import StudyError, listed
 from dse.yaml_loader import read_text
@@ -181,7 +182,7 @@ def validate(
     known_models, chips = model_files(models), hardware_lookup(hardware)
     options: dict[str, Any] = {"accelerators": chips}
     if calibration is not None:
-        options["calibration"] = _calibration(calibration)
+        options["calibration"] = calibration_of(calibration, "--calibration: ")
     if operators:
         return _of_operators(data, chips, options)
     table = _parsed(data, parse_measurements) if data is not None else read_measurements()
@@ -250,17 +251,6 @@ def _parsed(path: str | Path, parse: Callable[[str, str], Table]) -> Table:
     except MeasurementError as error:
         problems = [StudyError(message, path=str(path), line=line) for line, message in error.problems]
         raise StudyError.many(problems) from None
-
-
-def _calibration(path: str | Path) -> Any:
-    """The fitted values of a user's file."""
-    from sweeps.validate import read_calibration
-
-    text = read_text(path, what="calibration", most_bytes=MOST_BYTES)
-    try:
-        return read_calibration(text, str(path))
-    except ValueError as error:
-        raise StudyError(f"--calibration: {error}") from None
 
 
 def _classes(names: Sequence[str], chips: FindAccelerator) -> dict[str, str]:

@@ -17,6 +17,10 @@ def _no_file(path: str) -> tuple[Accelerator, ...]:
     raise StudyError("hardware files are not read here", path=path)
 
 
+def _no_calibration(path: str) -> str:
+    raise StudyError("calibration files are not read here", path=path)
+
+
 def _always(model: str, parallel: Parallel) -> None:
     """Take any model for divisible."""
 
@@ -36,6 +40,10 @@ class Vocabulary:
         Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
     divisible : callable
         Takes a known model and degrees of parallelism; raises ValueError if so many chips cannot divide it.
+    runtimes : tuple of str
+        Serving stacks.
+    calibration : callable
+        Takes the path of a user's calibration and returns its text, which is one; raises StudyError if it is none.
     pims : tuple of str
         Kinds of memory that computes, ``"none"`` among them.
     hardware : callable
@@ -58,3 +66,5 @@ class Vocabulary:
     pims: tuple[str, ...] = ("none",)
     hardware: Callable[[str], tuple[Accelerator, ...]] = _no_file
     divisible: Callable[[str, Parallel], None] = _always
+    runtimes: tuple[str, ...] = ()
+    calibration: Callable[[str], str] = _no_calibration

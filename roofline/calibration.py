@@ -42,6 +42,9 @@ OF_RUNTIME = ("runtime_compute_relative", "runtime_kernel_relative")
 OF_HOST = ("runtime_step_relative", "runtime_sequence_relative")
 """Factors of a serving stack; of its host's work only where that adds to a step."""
 
+DIVISORS = ("share", "compute", "memory")
+"""Numbers of times with one of these in their names divide them."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -138,10 +141,19 @@ def parsed(text: str) -> Calibration:
         With the line of the first row that is wrong.
     """
     rows = csv.DictReader(io.StringIO(text))
-    missing = [column for column in COLUMNS if column not in (rows.fieldnames or [])]
-    if missing:
-        raise ValueError(f"line 1: a calibration needs the columns {', '.join(COLUMNS)}; there is no {missing[0]}")
-    return Calibration(MappingProxyType(dict(_number(row, number) for number, row in enumerate(rows, start=2))))
+    numbers: dict[tuple[str, str], Fitted] = {}
+    try:
+        missing = [column for column in COLUMNS if column not in (rows.fieldnames or [])]
+        if missing:
+            raise ValueError(f"line 1: a calibration needs the columns {', '.join(COLUMNS)}; there is no {missing[0]}")
+        for row in rows:
+            key, number = _number(row, rows.line_num)
+            if key in numbers:
+                raise ValueError(f"line {rows.line_num}: {' of '.join(part for part in key if part)} is given twice")
+            numbers[key] = number
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num + 1}: {error}") from None
+    return Calibration(MappingProxyType(numbers))
 
 
 def _number(row: Mapping[str, str | None], line: int) -> tuple[tuple[str, str], Fitted]:
@@ -157,6 +169,11 @@ def _number(row: Mapping[str, str | None], line: int) -> tuple[tuple[str, str], 
         raise ValueError(
             f"line {line}: {name} must be finite, not negative and between its low and high, got {value:g}"
         )
+    if value == 0.0 and name not in OF_POWER and any(part in name for part in DIVISORS):
+        raise ValueError(f"line {line}: {name} must be above 0")
+    if bool(option) == (name in (*GLOBALS, *OF_POWER)):
+        what = "is of all devices and stacks, its option is empty" if option else "needs an option, what it is of"
+        raise ValueError(f"line {line}: {name} {what}")
     return (name, option), Fitted(value, low, high, row["unit"] or "", row["source"] or "")
 
 

@@ -89,7 +89,8 @@ class Modelling:
     """Modelling choices (PHYSICS of the kernel): what overlaps, what is resident, what is fused.
 
     With a `runtime` passes are as that serving stack runs them, at the `efficiency` measured for it: transfers and
-    arithmetic in turn, its own fusion groups and fixed times, in place of the fields of the ideal roofline.
+    arithmetic in turn, its own fusion groups and fixed times, in place of the fields of the ideal roofline;
+    `device_class` is a name for people of what it was measured on.
     """
 
     overlap: Literal["full", "none"] = "full"
@@ -105,6 +106,7 @@ class Modelling:
     fusion: tuple[str, ...] = FUSION_GROUPS
     runtime: Runtime | None = None
     efficiency: Efficiency = field(default_factory=Efficiency)
+    device_class: str = ""
 
     @property
     def calibrated(self) -> bool:

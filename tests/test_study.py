@@ -324,7 +324,7 @@ WRONG = {  # what stands in the study above, what is put there, what the message
     "null": ("node: 5nm", "node: null", "technology.node: expected a process node, one of 7nm, 5nm, 3nm, got nothing"),
     "both": ("view: buyer", "utilization: 0.5", "deployment: expected exactly one of utilization and demand, got both"),
     "share": ("share: 1.0", "share: 0.9", "workloads: expected shares with sum 1, got 0.9"),
-    "calibrated": ("efficiency: ideal", "efficiency: calibrated", '"calibrated" is not available yet; allowed: ideal'),
+    "calibrated": ("efficiency: ideal", "efficiency: calibratd", 'expected ideal, calibrated or {compute: 0.7, memory: 0.8}, got "calibratd" (did you mean "calibrated"?)'),
     "fusion": ("rope, swiglu", "rope, swigl", 'got "swigl" (did you mean "swiglu"?)'),
     "baselines": ("baselines: []", "baselines: [h1000]", 'baselines.0: unknown hardware "h1000"; did you mean h100'),
     "no list of baselines": ("baselines: []", "baselines: h100", "baselines: expected a list of published accelerators such as [h100], at most 8, got"),

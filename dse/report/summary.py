@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
 from dse.report.tables import DESIGN, number, text_table
 from dse.units import format_quantity
@@ -118,7 +119,24 @@ def study_summary(study: Study, problem: Problem) -> str:
     lines.append("constraints: " + (", ".join(study.constraints) or "none"))
     if study.baseline_devices:
         lines.append("baselines: " + ", ".join(chip.name for chip in study.baseline_devices))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_efficiencies(study)])
+
+
+def _efficiencies(study: Study) -> list[str]:
+    """What the designs reach; of calibrated ones the factors of the class and the runtime, with their ranges."""
+    found = modellings(study)
+    told = [described(how) for how in list(found)[:MOST_TOLD]]
+    more = len(found) - len(told)
+    lines = ["efficiency: " + "\n            ".join([*told, *([f"and {more} more"] if more else [])])]
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for how, calibration in found.items():
+        for name, option, fit in fitted_numbers(how, calibration):
+            cells = [f"{value:.3g}" for value in (fit.value, fit.low, fit.high)]
+            rows.setdefault((name, option, cells[0]), [name, option, *cells])
+    if rows:
+        head = ["factor on what is common to all", "of", "value", "low", "high"]
+        lines += ["", text_table(head, rows.values(), left=2)]
+    return lines
 
 
 def _duration(seconds: float) -> str:
