@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.analysis import Analysis
+    from dse.calibrating import calibrate
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
@@ -32,6 +33,7 @@ __all__ = [
     "StudyError",
     "accelerator",
     "analyze",
+    "calibrate",
     "evaluate",
     "load",
     "model",
@@ -48,6 +50,7 @@ _HOMES = {
     "StudyError": "dse.errors",
     "Run": "dse.runs",
     "Study": "dse.study",
+    "calibrate": "dse.calibrating",
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",
@@ -120,6 +123,9 @@ def analyze(
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,
     data_parallel: int = 1,
+    efficiency: str = "ideal",
+    runtime: str | None = None,
+    calibration: str | Path | None = None,
 ) -> Analysis:
     """Return every operator of prefill and of a decode step of a model on a published accelerator.
 
@@ -137,22 +143,31 @@ def analyze(
         Bits of weights, activations and KV cache, ``w4a16kv8``, or formats, ``w=int4,a=fp16,kv=fp8``.
     tensor_parallel, pipeline_parallel, expert_parallel, data_parallel : int
         Chips that share each layer, stages of layers, ranks that share the experts, replicas that share the batch.
+    efficiency : str
+        ``ideal``, ``calibrated`` (as measured on devices of its class), or ``compute=0.7,memory=0.8``.
+    runtime : str, optional
+        Serving stack of a calibrated efficiency (``dse runtimes``); default ``other``.
+    calibration : path, optional
+        Fitted numbers of your own on top of the shipped ones.
 
     Raises
     ------
     StudyError
-        If the model, the precision or the hardware is unknown, or the chips cannot divide the model.
+        If the model, the precision, the hardware or the runtime is unknown, or the chips cannot divide the model.
     """
     from dse.analysis import analyze as analyzed
+    from dse.efficiency_choice import with_efficiency
     from dse.errors import StudyError
     from dse.model_facts import read_model
     from dse.precision_text import precision_of
     from roofline.accelerators import Accelerator, UnknownFact
     from roofline.model import Model
     from roofline.parallel import Parallel
+    from sweeps.accelerator import PLAIN
 
     chip = hardware if isinstance(hardware, Accelerator) else accelerator(hardware)
     read, widths = model if isinstance(model, Model) else read_model(model), precision_of(precision)
+    how = with_efficiency(PLAIN, chip, efficiency=efficiency, runtime=runtime, calibration=calibration)
     try:
         return analyzed(
             read,
@@ -161,6 +176,7 @@ def analyze(
             prompt_tokens=prompt_tokens,
             context_tokens=context_tokens,
             precision=widths,
+            modelling=how,
             parallel=Parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel),
         )
     except UnknownFact as error:

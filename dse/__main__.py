@@ -20,6 +20,8 @@ COMMANDS = {
     "models": "List the models of the catalog, or show one.",
     "hardware": "List the published accelerators, or show one.",
     "analyze": "Show every operator of a model on an accelerator.",
+    "runtimes": "List the serving stacks a calibrated efficiency knows, or show one.",
+    "calibrate": "Fit the calibration to measurements of your own.",
     "validate": "Hold predictions against published measurements.",
 }
 

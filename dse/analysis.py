@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dse.efficiency_text import described
 from roofline.accelerators import Accelerator
 from roofline.model import Model, kv_cache_bytes_per_token, weight_bytes
 from roofline.parallel import DEGREES, ONE_CHIP, Parallel
@@ -38,8 +39,10 @@ class PhaseAnalysis:
         Of one chip; of a pipeline, with one microbatch through all stages.
     launch_overhead_s : float
         Of all launched kernels [s].
+    host_s : float
+        What the host's work adds [s].
     time_s : float
-        Launch overhead, the operators' seconds, summed in order, and the wait [s].
+        Launch overhead and the host, the operators' seconds, summed in order, and the wait [s].
     pipeline_wait_s : float
         For the microbatches before it in a pipeline [s].
     footprint_bytes : dict
@@ -57,6 +60,7 @@ class PhaseAnalysis:
     footprint_bytes: dict[str, float]
     missing_bytes: float
     pipeline_wait_s: float = 0.0
+    host_s: float = 0.0
 
     def total(self, quantity: str) -> float:
         """Return the sum of a quantity over the operators in order, such as ``total("dram_bytes")``."""
@@ -93,9 +97,8 @@ class Analysis:
 
     @property
     def efficiency(self) -> str:
-        """``ideal``, or the shares of the peaks that are reached."""
-        compute, memory = self.modelling.compute_efficiency, self.modelling.memory_efficiency
-        return "ideal" if compute == memory == 1.0 else f"compute {compute:g}, memory {memory:g}"
+        """``ideal``, the shares of the peaks that are reached, or a runtime and what it reaches."""
+        return described(self.modelling)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -164,13 +167,15 @@ def _phase(
     found = factors(design, scenario)
     operators = workload.prefill if phase == "prefill" else workload.decode
     pass_s = _one(found[f"{phase}_s.0"])
+    kernel_s = modelling.efficiency.kernel_s if modelling.calibrated else modelling.launch_overhead_s
     time_s = pass_s * (workload.prefill_passes if phase == "prefill" else workload.decode_passes)
     return PhaseAnalysis(
         phase=phase,
         batch=request.batch,
         tokens=tokens,
         operators=_operators(accelerator, design, scenario, phase),
-        launch_overhead_s=operators.kernels * modelling.launch_overhead_s,
+        launch_overhead_s=operators.kernels * _one(kernel_s),
+        host_s=_one(operators.host_s),
         time_s=time_s,
         footprint_bytes=dict(workload.footprint_bytes),
         missing_bytes=_one(found["missing_bytes.0"]),
@@ -208,7 +213,7 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
             "groups": dict(analysis.precision.groups),
         },
         "efficiency": analysis.efficiency,
-        "fusion": list(analysis.modelling.fusion),
+        "fusion": list(analysis.modelling.fused),
         "total_parameters": analysis.model.total_parameters,
         "active_parameters": analysis.model.active_parameters,
         "weight_bytes": analysis.weight_bytes,
@@ -252,6 +257,7 @@ def _phase_json(analysis: Analysis, phase: PhaseAnalysis) -> dict[str, Any]:
         "dram_bytes": phase.total("dram_bytes"),
         "link_bytes": phase.total("link_bytes"),
         "launch_overhead_s": phase.launch_overhead_s,
+        "host_s": phase.host_s,
         "pipeline_wait_s": phase.pipeline_wait_s,
         "time_s": phase.time_s,
         "footprint_bytes": phase.footprint_bytes,
@@ -302,12 +308,13 @@ def picture_data(analysis: Analysis) -> tuple[list[Point], list[Ceiling]]:
         if row.flop and row.seconds and row.dram_bytes
     ]
     chip, how = analysis.accelerator, analysis.modelling
+    compute, share = how.compute_share / _one(how.efficiency.gemm_slowdown), _one(how.memory_share)
     used: dict[float, list[str]] = {}
     for name in analysis.formats:
-        used.setdefault(chip.peaks[name] * how.compute_efficiency, []).append(name)
+        used.setdefault(chip.peaks[name] * compute, []).append(name)
     ceilings = [Ceiling.compute("/".join(names), peak) for peak, names in used.items()]
-    memory = Ceiling.memory(chip.memory_tier.upper(), chip.memory_bytes_per_s * how.memory_efficiency)
+    memory = Ceiling.memory(chip.memory_tier.upper(), chip.memory_bytes_per_s * share)
     if chip.pim_tier and any(row.pim_bytes for phase in analysis.phases for row in phase.operators):
-        inside = chip.known("pim_bytes_per_s") * how.memory_efficiency
+        inside = chip.known("pim_bytes_per_s") * share
         ceilings.append(Ceiling.memory(f"inside the {chip.pim_tier.upper()}", inside))
     return points, [memory, *ceilings]

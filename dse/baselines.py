@@ -53,7 +53,7 @@ def _mark(run: Run, chip: Accelerator, scenarios: list[int]) -> Mark:
 
 
 def baseline_in(run: Run, chip: Accelerator, number: int) -> Baseline:
-    """Return what a published accelerator comes to in one scenario of a run; what it reaches is that of its own class."""
+    """Return what a published accelerator comes to in one scenario of a run, at the efficiency of its own class."""
     scenarios = run.problem.scenario
     assert isinstance(scenarios, StudyScenarios)
     study = scenarios.study_at(number)

@@ -60,6 +60,13 @@ def study_efficiency(study: Study) -> str:
     return "; ".join(told[:MOST_TOLD]) + (f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else "")
 
 
+def short_efficiency(study: Study) -> str:
+    """Return the same without what is reached, as short as it can be said: for a picture."""
+    names = [f"calibrated ({named(how)})" if how.calibrated else described(how) for how in modellings(study)]
+    names = list(dict.fromkeys(names))
+    return "; ".join(names[:2]) + (f"; and {len(names) - 2} more" if len(names) > 2 else "")
+
+
 def fitted_numbers(how: Modelling, calibration: Calibration) -> list[tuple[str, str, Fitted]]:
     """Return the factors of a modelling's class and runtime, each with its option, range and source."""
     if how.runtime is None:

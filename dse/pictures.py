@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dse.baselines import REMARK, marks
+from dse.efficiency_text import short_efficiency
 from results import figures
 from results.columns import COLUMNS
 from results.front import knee
@@ -54,6 +55,7 @@ def draw(run: Run) -> list[Path]:
     best = knee(minimized(run, front))
     objectives = run.objectives
     counts = f"{run.manifest['designs']:,} designs, {run.manifest['feasible']:,} feasible, {len(front):,} on the front"
+    counts = f"{counts}; efficiency: {short_efficiency(run.study)}"
     beside = marks(run, front)
     scatter = figures.scatter_matrix(
         front,

@@ -185,7 +185,7 @@ def validate(
         options["calibration"] = calibration_of(calibration, "--calibration: ")
     if operators:
         return _of_operators(data, chips, options)
-    table = _parsed(data, parse_measurements) if data is not None else read_measurements()
+    table = parsed_file(data, parse_measurements) if data is not None else read_measurements()
     from sweeps.validate import predict_all, predict_measured_times
     from sweeps.violations import why
 
@@ -224,7 +224,7 @@ def _of_operators(data: str | Path | None, chips: FindAccelerator, options: Mapp
     from sweeps.validate import predict_operators
     from sweeps.violations import why_operator
 
-    table = _parsed(data, parse_operators) if data is not None else read_operators()
+    table = parsed_file(data, parse_operators) if data is not None else read_operators()
     classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_operators(table.rows, **options)
     seen = operator_observations(table.rows, classes.__getitem__)
@@ -243,7 +243,7 @@ def _of_operators(data: str | Path | None, chips: FindAccelerator, options: Mapp
     )
 
 
-def _parsed(path: str | Path, parse: Callable[[str, str], Table]) -> Table:
+def parsed_file(path: str | Path, parse: Callable[[str, str], Table]) -> Table:
     """The rows of a user's file; what is wrong in it is an error of the command line."""
     text = read_text(path, what="measurement", most_bytes=MOST_BYTES)
     try:

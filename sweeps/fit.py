@@ -192,7 +192,11 @@ def _calibration(keys: Sequence[Key], x: Floats) -> Calibration:
 
 
 def fitted(
-    samples: Sequence[Sample], *, start: Calibration | None = None, shared_by: Sequence[Sample] | None = None
+    samples: Sequence[Sample],
+    *,
+    start: Calibration | None = None,
+    shared_by: Sequence[Sample] | None = None,
+    keep_all: bool = False,
 ) -> Calibration:
     """Return the calibration that fits measured times best.
 
@@ -201,10 +205,13 @@ def fitted(
     samples : sequence of Sample
         Times to the first token under load are left out: they contain waiting.
     start : Calibration, optional
-        Numbers in place of the means of the priors, such as the shipped ones below a user's own rows.
+        Numbers in place of the means of the priors, such as the shipped ones below a user's own rows; global ones stay
+        within about their range in it.
     shared_by : sequence of Sample, optional
         Samples that decide which numbers several devices share; default `samples`. A fold of a cross-validation has the
         numbers of the whole, fitted on its part.
+    keep_all : bool
+        Whether to keep the numbers of one device, too: a user's own are for that device.
 
     Returns
     -------
@@ -214,12 +221,17 @@ def fitted(
     """
     from scipy.optimize import least_squares
 
-    used = [s for s in samples if s.phase in TIMING_PHASES and s.phase != "prefill_serving"]
+    used = [s for s in samples if is_fitted(s.phase)]
     problem = _problem(used, start)
     x = least_squares(problem.residuals, problem.start, method="lm", xtol=1e-6, ftol=1e-6).x
     everything = used if shared_by is None else shared_by
-    kept = [i for i, key in enumerate(problem.keys) if _shared(key, everything)]
+    kept = [i for i, key in enumerate(problem.keys) if keep_all or _shared(key, everything)]
     return _calibration([problem.keys[i] for i in kept], x[kept])
+
+
+def is_fitted(phase: str) -> bool:
+    """Whether times of a phase are fitted: those to the first token under load contain waiting."""
+    return phase in TIMING_PHASES and phase != "prefill_serving"
 
 
 def _problem(samples: Sequence[Sample], start: Calibration | None) -> _Problem:
@@ -236,8 +248,21 @@ def _problem(samples: Sequence[Sample], start: Calibration | None) -> _Problem:
         kind_numbers=np.array([order[s.kind] for s in samples], dtype=np.intp),
         keys=keys,
         start=np.log(values),
-        sigma=np.array([known[name].sigma for name, _ in keys]),
+        sigma=np.array([_sigma(key, start) for key in keys]),
     )
+
+
+def _sigma(key: Key, start: Calibration | None) -> float:
+    """How far the logarithm of a number strays.
+
+    What is common to all devices and stacks strays no further than the range it has in `start`: a few rows of one
+    stack on one device move the factors of that stack and class.
+    """
+    sigma = priors()[key[0]].sigma
+    fit = start.numbers.get(key) if start is not None and key[0] in GLOBALS else None
+    if fit is None or not 0.0 < fit.low < fit.high < np.inf:
+        return sigma
+    return min(sigma, 0.5 * float(np.log(fit.high / fit.low)))
 
 
 def fitted_keys(samples: Sequence[Sample]) -> tuple[Key, ...]:

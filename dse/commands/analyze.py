@@ -18,6 +18,7 @@ HELP = """Show every operator of a model on an accelerator: work, bytes, what bi
 Examples:
   dse analyze --model llama-3-8b --hardware a100
   dse analyze --model llama-3-8b --hardware my-chip.yaml
+  dse analyze --model llama-3-8b --hardware h100 --efficiency calibrated --runtime vllm
   dse analyze --model path/to/config.json --hardware h100 --phase decode --batch 16
               --context 8192 --precision w4a16kv8 --plot roofline.png
 """
@@ -52,8 +53,11 @@ MOST_CHIPS = 65536
     "--fusion", metavar="GROUPS", default="all", show_default=True, help="all, none, or groups: attention,norm."
 )
 @click.option(
-    "--efficiency", metavar="TEXT", default="ideal", show_default=True, help="ideal, or compute=0.7,memory=0.8."
-)
+    "--efficiency", metavar="TEXT", default="ideal", show_default=True,
+    help="ideal, calibrated (as measured), or compute=0.7,memory=0.8.",
+)  # fmt: skip
+@click.option("--runtime", metavar="NAME", help="Serving stack of a calibrated efficiency (dse runtimes).")
+@click.option("--calibration", metavar="FILE", help="Fitted numbers of your own (dse calibrate).")
 @click.option(
     "--mla-decode", metavar="TEXT", default="absorbed", show_default=True, help="Latent attention: absorbed or naive."
 )
@@ -76,6 +80,8 @@ def command(
     launch_overhead: str,
     fusion: str,
     efficiency: str,
+    runtime: str | None,
+    calibration: str | None,
     mla_decode: str,
     qkv: str,
     tensor_parallel: str,
@@ -87,6 +93,7 @@ def command(
 ) -> None:
     """Analyze and print; a file that cannot be drawn is refused before anything is computed."""
     from dse.analysis import PHASES, analyze
+    from dse.efficiency_choice import with_efficiency
     from dse.errors import StudyError, did_you_mean, shown
     from dse.model_facts import read_model
     from dse.precision_text import precision_of
@@ -105,7 +112,16 @@ def command(
         "context_tokens": None if context is None else _whole("--context", context, 2, MOST_TOKENS),
     }
     chip, widths = _hardware(hardware, hardware_file), precision_of(precision)
-    how = _modelling(launch_overhead, fusion, efficiency, mla_decode, qkv)
+    if efficiency.strip() == "calibrated":
+        _refuse_ideal_options()
+    how = with_efficiency(
+        _modelling(launch_overhead, fusion, mla_decode, qkv),
+        chip,
+        efficiency=efficiency,
+        runtime=runtime,
+        calibration=calibration,
+        called=lambda name: f"--{name}",
+    )
     chips = _parallel(tensor_parallel, pipeline_parallel, expert_parallel, data_parallel)
     read = read_model(model)
     phases = PHASES if phase == "both" else (phase,)
@@ -165,7 +181,20 @@ def _hardware(name: str, files: tuple[str, ...]) -> Accelerator:
         raise StudyError(f"--hardware: {error}") from None
 
 
-def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: str, qkv: str) -> Modelling:
+def _refuse_ideal_options() -> None:
+    """Options that say what a calibrated runtime brings of its own."""
+    from click.core import ParameterSource
+
+    from dse.errors import StudyError
+
+    context = click.get_current_context()
+    for name in ("launch_overhead", "fusion"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = f"--{name.replace('_', '-')}"
+            raise StudyError(f"{option}: has no effect beside --efficiency calibrated, whose runtime brings its own")
+
+
+def _modelling(launch_overhead: str, fusion: str, mla_decode: str, qkv: str) -> Modelling:
     from dataclasses import replace
 
     from dse.errors import StudyError, did_you_mean, shown
@@ -194,40 +223,13 @@ def _modelling(launch_overhead: str, fusion: str, efficiency: str, mla_decode: s
         raise StudyError(f"--mla-decode: expected absorbed or naive, got {shown(mla_decode)}")
     if qkv not in ("joint", "split"):
         raise StudyError(f"--qkv: expected joint or split, got {shown(qkv)}")
-    compute, memory = _efficiency(efficiency)
     return replace(
         PLAIN,
         launch_overhead_s=seconds,
         fusion=tuple(group for group in FUSION_GROUPS if group in groups),
-        compute_efficiency=compute,
-        memory_efficiency=memory,
         mla_absorbed=mla_decode == "absorbed",
         split_qkv=qkv == "split",
     )
-
-
-def _efficiency(text: str) -> tuple[float, float]:
-    """Shares of the compute and the memory peak that are reached."""
-    from dse.errors import StudyError, shown
-
-    wrong = StudyError(
-        f"--efficiency: expected ideal, or compute=0.7,memory=0.8 (above 0, at most 1), got {shown(text)}"
-    )
-    if text.strip() == "calibrated":
-        raise StudyError('--efficiency: "calibrated" is not available yet; allowed: ideal, compute=0.7,memory=0.8')
-    found = {"compute": 1.0, "memory": 1.0}
-    if text.strip() == "ideal":
-        return 1.0, 1.0
-    for part in text.split(","):
-        name, _, value = part.strip().partition("=")
-        try:
-            share = float(value)
-        except ValueError:
-            raise wrong from None
-        if name not in found or not 0 < share <= 1:
-            raise wrong
-        found[name] = share
-    return found["compute"], found["memory"]
 
 
 def _draw(analysis: Analysis, plot: str) -> str:

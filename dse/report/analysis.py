@@ -12,6 +12,7 @@ from dse.precision_text import precision_text
 from dse.report.tables import number, text_table
 from dse.units import format_quantity
 from roofline.parallel import DEGREES
+from sweeps.scenario import Modelling
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
@@ -43,14 +44,20 @@ def header(analysis: Analysis) -> str:
         f"{precision_text(analysis.precision)}",
         f"{chip.title}: {format_quantity(chip.memory_bytes, 'byte')} {_memory_kind(analysis)} at "
         f"{format_quantity(chip.memory_bytes_per_s, 'byte/s')}; {ridges}",
-        f"efficiency: {analysis.efficiency}; overlap: {how.overlap}; launch overhead: "
-        f"{format_quantity(how.launch_overhead_s, 'second')}; fused: {', '.join(how.fusion) or 'nothing'}",
+        f"efficiency: {analysis.efficiency}; {_execution(how)}fused: {', '.join(how.fused) or 'nothing'}",
     ]
     if analysis.parallel.chips > 1:
         lines.append(_chips(analysis))
     if model.note:
         lines.append(f"note: {model.note}")
     return "\n".join(lines)
+
+
+def _execution(how: Modelling) -> str:
+    """How an ideal roofline overlaps and launches, or how a serving stack does."""
+    if how.runtime is None:
+        return f"overlap: {how.overlap}; launch overhead: {format_quantity(how.launch_overhead_s, 'second')}; "
+    return f"{how.runtime.title}: {how.runtime.launch} launches, host {how.runtime.host}; "
 
 
 def _chips(analysis: Analysis) -> str:
@@ -130,7 +137,8 @@ def phase_table(phase: PhaseAnalysis) -> str:
         ]
         for row in rows
     ]
-    for what, spent in (("(launch)", phase.launch_overhead_s), ("(pipeline)", phase.pipeline_wait_s)):
+    beside = {"(launch)": phase.launch_overhead_s, "(host)": phase.host_s, "(pipeline)": phase.pipeline_wait_s}
+    for what, spent in beside.items():
         if spent:
             blank = [""] * (len(head) - 4)
             body.append([what, "", *blank, number(spent / time[0]), f"{100 * spent / phase.time_s:.1f}"])

@@ -1,0 +1,27 @@
+"""``dse runtimes``: the serving stacks that a calibrated efficiency knows, or everything about one."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="runtimes")
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
+    help="Form of the result.",
+)  # fmt: skip
+def command(name: str | None, form: str) -> None:
+    """List the serving stacks, or show the one called NAME with what it fuses and moves, and its source."""
+    from dse.errors import StudyError
+    from dse.report.runtimes import runtime_text, runtimes_text
+    from roofline.runtimes import runtime, runtimes
+
+    if name is None:
+        text = runtimes_text(runtimes(), form)
+    else:
+        try:
+            text = runtime_text(runtime(name), form)
+        except ValueError as error:
+            raise StudyError(str(error)) from None
+    click.echo(text, nl=form != "csv")
