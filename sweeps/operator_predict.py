@@ -34,8 +34,8 @@ PROFILERS = {"vllm-derived (vidur profiler)": ("vllm", "2024")}
 ROTATING = ("trtllm", "trtllm-2024")
 """Stacks whose attention operator takes Q, K and V as projected: its first kernel rotates them and writes the cache.
 
-ai-dynamo/aiconfigurator times it so (collector/trtllm/collect_attn.py: one tensor of Q, K and V, rotary positions); that
-decode has such a kernel too is an assumption. In a whole pass this work belongs to the projection.
+ai-dynamo/aiconfigurator times it so (collector/trtllm/collect_attn.py: one tensor of Q, K and V, rotary positions);
+that decode has such a kernel too is an assumption. In a whole pass this work belongs to the projection.
 """
 
 
