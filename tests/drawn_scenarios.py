@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from strategies import pims
 
 from costmodels import tables
+from roofline.calibration import efficiency, shipped
 from roofline.layers import (
     Attention,
     Experts,
@@ -27,6 +29,7 @@ from roofline.model import Model
 from roofline.parallel import ONE_CHIP, Parallel
 from roofline.phases import FUSION_GROUPS
 from roofline.precision import Precision, formats
+from roofline.runtimes import runtimes
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology
 from sweeps.space import DESIGN_COLUMNS
 
@@ -152,7 +155,18 @@ def modellings(draw: st.DrawFn, flash_path: str | None = None) -> Modelling:
         mla_absorbed=draw(st.booleans()),
         split_qkv=draw(st.booleans()),
         fusion=draw(st.sampled_from([FUSION_GROUPS, ("attention",), ()])),
+        **draw(st.just({}) | stacks()),
     )
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> dict[str, Any]:
+    """Fields of a modelling with a serving stack, at what it reaches on a class of devices."""
+    stack = draw(st.sampled_from(runtimes()))
+    device_class = draw(st.sampled_from([*shipped().classes(), "none"]))
+    matrix_units, legacy = draw(st.booleans()), draw(st.booleans())
+    reached = efficiency(shipped(), stack, device_class=device_class, matrix_units=matrix_units, legacy_mma=legacy)
+    return {"runtime": stack, "efficiency": reached, "device_class": device_class}
 
 
 @st.composite

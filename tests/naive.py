@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from naive_runtime import stack_of
 from naive_workload import FORMATS, Kernel, Pass, both_passes, chip_format, footprint, weight_bytes
 
 YEAR_S = 365.25 * 24 * 3600
@@ -74,10 +75,10 @@ class Ports:
             moved = max(compulsory, streamed + kernel.writes)
         again = moved - compulsory
         kv_reads = kernel.kv_reads * cache_passes(kernel, tile)
-        self.sram = moved + kv_reads + kernel.kv_writes
+        self.sram = moved + kv_reads + kernel.kv_writes + kernel.scratch
         off_chip = sum(size * share("beyond", name) for name, size in kernel.weights.items())
         off_chip += (kv_reads + kernel.kv_writes) * share("beyond", "kv_cache")
-        off_chip += (kernel.reads + kernel.writes) * share("beyond", "activations")
+        off_chip += (kernel.reads + kernel.writes + kernel.scratch) * share("beyond", "activations")
         off_chip += again * share("beyond", "activations") * share("beyond", kernel.home)
 
         def held(where: str) -> float:  # each byte once: what is re-read is staged in DRAM
@@ -88,9 +89,9 @@ class Ports:
         self.flash_writes = kernel.kv_writes * share("flash", "kv_cache")
         self.dram = off_chip
         if modelling.flash_path == "direct":  # two ports side by side, each with its share of all the bytes if it can
-            slow, fast = chip["dram_bytes_per_s"] * modelling.memory_efficiency, chip["flash_bytes_per_s"]
+            slow, fast = chip["dram_bytes_per_s"] * reached(modelling)["memory"], chip["flash_bytes_per_s"]
             wanted = off_chip * fast / (slow + fast)
-            if modelling.overlap == "none":  # one after the other: the faster port as far as it can
+            if not reached(modelling)["together"]:  # one after the other: the faster port as far as it can
                 wanted = math.inf if fast > slow else 0.0
             most = held("copies")
             self.flash = min(max(wanted, self.flash), most)
@@ -123,7 +124,7 @@ class InMemory:
                 break
             here.append(name)
         self.possible = bool(needs) and all(name in here for name in needs)
-        inside = pim["times_port"] * chip["dram_bytes_per_s"] * modelling.memory_efficiency
+        inside = pim["times_port"] * chip["dram_bytes_per_s"] * reached(modelling)["memory"]
         if at_flash:
             inside = max(pim["per_byte"] * tiers["bought"], 1.0)
         self.inside = sum(kernel.weights.values()) + kernel.kv_reads
@@ -135,10 +136,38 @@ class InMemory:
             (kernel.flop + kernel.vector) / (inside * pim["flop_per_byte"]),
             self.inside / inside,
             moved / chip["sram_bytes_per_s"],
-            moved / (chip["dram_bytes_per_s"] * modelling.memory_efficiency),
+            moved / (chip["dram_bytes_per_s"] * reached(modelling)["memory"]),
             self.flash / max(chip["flash_bytes_per_s"], 1.0),
         ]
-        self.seconds = max(times) if modelling.overlap == "full" else sum(times)
+        self.seconds = max(times) if reached(modelling)["together"] else sum(times)
+
+
+def reached(modelling: Any) -> dict[str, Any]:
+    """Shares of the rates, time per kernel, and whether the memories work together."""
+    if stack_of(modelling) is None:
+        return {
+            "compute": modelling.compute_efficiency,
+            "memory": modelling.memory_efficiency,
+            "vector": 1.0,
+            "kernel_s": modelling.launch_overhead_s,
+            "together": modelling.overlap == "full",
+        }
+    how = modelling.efficiency
+    return {
+        "compute": 1.0,
+        "memory": how.memory_share,
+        "vector": how.vector_share,
+        "kernel_s": how.kernel_s,
+        "together": True,
+    }
+
+
+def together_s(times: Sequence[float], modelling: Any) -> float:
+    """Time of a kernel from those of its arithmetic, elementwise work, SRAM, DRAM and flash."""
+    arithmetic, elementwise, on_chip, *memories = times
+    if stack_of(modelling) is not None:  # a load, then the work on it, unless SRAM cannot keep up with that
+        return max(on_chip, max(memories) + arithmetic + elementwise)
+    return max(times) if modelling.overlap == "full" else sum(times)
 
 
 def cache_passes(kernel: Kernel, tile: float) -> float:
@@ -159,30 +188,32 @@ def run_pass(
     work: Pass, sizes: Mapping[str, float], home: Mapping[str, Any], chip: Mapping[str, Any], modelling: Any
 ) -> dict[str, float]:
     """Seconds and dynamic joules of a pass, and the KV bytes it writes to flash."""
-    total = {"seconds": 0.0, "joules": 0.0, "flash_kv_writes": 0.0}
+    total = {"seconds": work.host_s, "joules": 0.0, "flash_kv_writes": 0.0}
+    rates = reached(modelling)
     for kernel in work.kernels:
         ports: Any = Ports(kernel, sizes, home, chip, modelling)
         runs_in = FORMATS[chip_format(kernel.format, chip["formats"])]
         rate, energy = float(runs_in["rate_relative"]), float(runs_in["energy_relative"])
         times = [
-            kernel.flop / (chip["flop_per_s"] * modelling.compute_efficiency * rate),
-            kernel.vector / (chip["flop_per_s"] * chip["vector_rate"]),
+            kernel.flop * kernel.slowdown / (chip["flop_per_s"] * rates["compute"] * rate),
+            kernel.vector / (chip["flop_per_s"] * chip["vector_rate"] * rates["vector"]),
             ports.sram / chip["sram_bytes_per_s"],
-            ports.dram / (chip["dram_bytes_per_s"] * modelling.memory_efficiency),
+            ports.dram / (chip["dram_bytes_per_s"] * rates["memory"]),
         ]
         if ports.flash > 0:
             times.append(ports.flash / chip["flash_bytes_per_s"] if chip["flash_bytes_per_s"] > 0 else math.inf)
-        spent = max(times) if modelling.overlap == "full" else sum(times)
+        spent = together_s(times, modelling)
         if chip["pim"] is not None:
             there = InMemory(kernel, sizes, home["tiers"], chip, modelling)
             if there.possible and there.seconds < spent:
                 there.flash_writes = ports.flash_writes  # keys and values are appended where they were
                 spent, ports = there.seconds, there
-                total["joules"] += there.inside * chip["pim"]["j"]
-        total["seconds"] += spent + modelling.launch_overhead_s
-        total["joules"] += kernel.flop * energy * chip["j_per_flop"] + kernel.vector * chip["j_per_vector_op"]
-        total["joules"] += ports.sram * chip["sram_j"] + ports.dram * chip["dram_j"] + ports.flash * chip["flash_j"]
-        total["flash_kv_writes"] += ports.flash_writes
+                total["joules"] += kernel.times * there.inside * chip["pim"]["j"]
+        joules = kernel.flop * energy * chip["j_per_flop"] + kernel.vector * chip["j_per_vector_op"]
+        joules += ports.sram * chip["sram_j"] + ports.dram * chip["dram_j"] + ports.flash * chip["flash_j"]
+        total["seconds"] += kernel.times * (spent + rates["kernel_s"])
+        total["joules"] += kernel.times * joules
+        total["flash_kv_writes"] += kernel.times * ports.flash_writes
     return total
 
 

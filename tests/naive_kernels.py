@@ -76,7 +76,8 @@ def attend(work: Any, part: Any, value: int) -> None:
         half.flop = 2 * part.heads * size * pairs
         half.kv_reads = cached * part.kv_heads * size * work.kv
         half.vector = work.unpacking(cached * part.kv_heads * size)
-        half.rows = rows
+        half.rows = None if rows is None else dict(rows)
+        half.sharing = part.heads / part.kv_heads
     qk.weights["dense"] = part.sink_parameters * SIXTEEN_BIT
     qk.reads = work.all_tokens * part.heads * part.head_dim * work.a
     av.writes = work.all_tokens * part.heads * value * work.a
@@ -87,6 +88,7 @@ def join(work: Any, qk: Any, av: Any, scores: float) -> None:
     """Softmax between QK and AV: all one kernel, or with the scores in memory, in one part or in three."""
     if "attention" in work.fusion:
         qk.name = "attention"
+        qk.scores = scores
         qk.flop += av.flop
         qk.vector += av.vector + SOFTMAX * scores
         qk.reads, qk.writes = qk.reads + av.reads, av.writes

@@ -16,6 +16,7 @@ from typing import Any
 
 import naive_kernels
 import naive_layers
+import naive_runtime
 from naive_kernels import NORM
 from naive_layers import SIXTEEN_BIT
 
@@ -147,6 +148,9 @@ class Kernel:
         self.kv_writes = 0.0
         self.gemm: dict[str, float] | None = None
         self.rows: dict[str, float] | None = None
+        # what a serving stack makes of it
+        self.scores, self.sharing, self.scratch = 0.0, 1.0, 0.0
+        self.slowdown, self.times = 1.0, 1
 
 
 class Pass:
@@ -165,7 +169,9 @@ class Pass:
         contexts: Sequence[int],
         causal: bool,
     ) -> None:
-        self.model, self.precision, self.fusion = request.model, request.precision, modelling.fusion
+        self.model, self.precision = request.model, request.precision
+        runtime = naive_runtime.stack_of(modelling)
+        self.fusion = modelling.fusion if runtime is None else runtime.fusion
         self.absorbed = getattr(modelling, "mla_absorbed", True)
         self.split_qkv = getattr(modelling, "split_qkv", False)
         self.unpack_ops, self.accumulator = unpack_ops, accumulator
@@ -185,6 +191,9 @@ class Pass:
         self.norm(head, "norm_final", self.sequences)
         logits = self.sequences * self.model.vocabulary
         self.elementwise("sampling", 5 * logits, logits, 0)
+        self.host_s = 0.0
+        if runtime is not None:
+            naive_runtime.run(self, runtime, modelling.efficiency, width)
 
     def launch(self, name: str) -> Kernel:
         self.kernels.append(Kernel(name))
@@ -212,7 +221,7 @@ class Pass:
         kernel.flop = matrices * 2 * each * n * k
         kernel.weights[kernel.home] = matrices * n * k * w
         kernel.reads, kernel.writes = m * k * self.a, m * n * self.a
-        kernel.gemm = {"mnk": matrices * each * n * k, "widths": self.a * w * self.accumulator}
+        kernel.gemm = {"mnk": matrices * each * n * k, "widths": self.a * w * self.accumulator, "rows": each}
         if w < width(kernel.format):
             kernel.vector = self.unpack_ops * matrices * n * k
         return kernel

@@ -7,11 +7,13 @@ that hold everything in SRAM, that spill into DRAM or flash, that miss a byte.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import naive_workload
 from hypothesis import strategies as st
 
+from roofline.efficiency import Efficiency
 from roofline.layers import (
     Attention,
     CompressedAttention,
@@ -26,6 +28,7 @@ from roofline.layers import (
 from roofline.model import Model
 from roofline.phases import FUSION_GROUPS
 from roofline.precision import WEIGHT_GROUPS, Precision, formats
+from roofline.runtimes import runtimes
 from sweeps.scenario import Deployment, Limit, Modelling, Request, Technology
 
 CHIP_FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp6", "fp4", "int4")
@@ -318,7 +321,35 @@ def modellings(draw: st.DrawFn) -> Modelling:
         mla_absorbed=draw(st.booleans()),
         split_qkv=draw(st.booleans()),
         fusion=tuple(name for name in FUSION_GROUPS if draw(st.booleans())),
+        **draw(st.just({}) | stacks()),
     )
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> dict[str, Any]:
+    """Fields of a modelling with a serving stack, real or put together, at any efficiency."""
+    stack = draw(st.sampled_from(runtimes()))
+    if draw(st.booleans()):
+        stack = replace(
+            stack,
+            scores_written=draw(st.booleans()),
+            kv_per_query_head=draw(st.booleans()),
+            expands_weights=draw(st.booleans()),
+            chunk_tokens=draw(st.none() | st.integers(1, 3000)),
+        )
+    slowdown, share = st.floats(1.0, 20.0), st.floats(0.2, 1.0)
+    reached = Efficiency(
+        gemm_slowdown=draw(slowdown),
+        attention_slowdown=draw(slowdown),
+        expert_slowdown=draw(slowdown),
+        row_slowdown=draw(st.just(0.0) | log_uniform(1e-2, 1e2)),
+        memory_share=draw(share),
+        vector_share=draw(share),
+        kernel_s=draw(st.just(0.0) | log_uniform(1e-7, 1e-4)),
+        step_s=draw(st.just(0.0) | log_uniform(1e-6, 1e-2)),
+        sequence_s=draw(st.just(0.0) | log_uniform(1e-6, 1e-3)),
+    )
+    return {"runtime": stack, "efficiency": reached, "device_class": "drawn"}
 
 
 @st.composite

@@ -93,6 +93,7 @@ def test_the_drawn_cases_reach_every_tier_and_every_reason() -> None:
     reached += ["Attention", "LatentAttention", "CompressedAttention", "StateSpace", "GatedDelta"]
     reached += ["NoneType", "Mlp", "Experts"]
     reached += ["runs in DRAM", "runs in flash"]
+    reached += ["calibrated", "in pieces", "scores written", "weights expanded", "K and V per query head"]
 
     # Rare ones are looked for until they turn up: how soon depends on the versions of Python and hypothesis.
     @settings(EXAMPLES, max_examples=3000, database=None, derandomize=True, phases=(Phase.generate,))
@@ -103,6 +104,16 @@ def test_the_drawn_cases_reach_every_tier_and_every_reason() -> None:
         constants = resolved_constants(case.technology, case.deployment)
         for kind in (kind for request in case.requests for kind in request.model.layers):
             seen.update({type(part).__name__ for part in (kind.mixer, *kind.feed_forwards)})
+        if case.modelling.runtime is not None:
+            seen["calibrated"] += 1
+            chosen = scenario(case.requests, case.technology, case.deployment, case.modelling, case.limits)
+            rows = [row for workload in chosen.workloads for row in workload.prefill]
+            seen["scores written"] += any(row.scratch_bytes and row.scores for row in rows)
+            seen["weights expanded"] += any(row.scratch_bytes and row.rows for row in rows)
+            tokens = case.modelling.runtime.chunk_tokens
+            seen["in pieces"] += any(request.prompt_tokens > (tokens or 10**9) for request in case.requests)
+            shares = [row.queries_per_kv_head for workload in chosen.workloads for row in workload.decode]
+            seen["K and V per query head"] += case.modelling.runtime.kv_per_query_head and max(shares) > 1
         columns = columns_of(case)
         chosen = scenario(case.requests, case.technology, case.deployment, case.modelling, case.limits)
         if (tier := chosen.pim_tier) is not None:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from costmodels import tables, wafer
 from roofline.catalog import model
+from roofline.efficiency import as_run
 from roofline.kernel import CEILINGS, operator_ceilings, pass_time
 from roofline.layers import Attention, LayerKind, Mlp
 from roofline.memory import operator_traffic, placement
@@ -172,7 +173,7 @@ def test_time_is_at_least_every_ceiling_and_the_launch_overhead(data: st.DataObj
         place = placement_of(columns, of, workload, machine)
         for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
             seconds = spread(factors(columns, of)[f"{phase}_s.{i}"])
-            launches = operators.kernels * of.modelling.launch_overhead_s
+            launches = operators.kernels * machine.launch_overhead_s + operators.host_s
             assert np.all(seconds >= launches)
             each = [operator_ceilings(row, machine, place) for row in operators]
             totals = [
@@ -183,7 +184,7 @@ def test_time_is_at_least_every_ceiling_and_the_launch_overhead(data: st.DataObj
                 assert np.all(np.asarray(total) + launches <= seconds * (1 + SLACK))
             together = np.asarray(sum(np.asarray(total) for total in totals)) + launches
             assert np.all(seconds <= together * (1 + SLACK))
-            if of.modelling.overlap == "none":
+            if machine.overlap == "none":
                 assert np.allclose(seconds, together, rtol=1e-11)
 
 
@@ -392,11 +393,13 @@ def full_sum_gap(of: Scenario, asked: Request, columns: Designs) -> Array:
             batch=chips.microbatch(asked.batch),
             context_tokens=context,
             parallel=chips,
-            fusion=of.modelling.fusion,
+            fusion=of.modelling.fused,
             dequantization_ops=of.constants["dequantization_ops"],
             absorbed=of.modelling.mla_absorbed,
             split_qkv=of.modelling.split_qkv,
         )
+        if of.modelling.runtime is not None:
+            step = as_run(step, of.modelling.runtime, of.modelling.efficiency, sequences=chips.microbatch(asked.batch))
         total = total + spread(pass_time(step, machine, place).seconds)
     mean = spread(pass_time(workload.decode, machine, place).seconds)
     return np.abs(mean * (asked.output_tokens - 1) / total - 1)
