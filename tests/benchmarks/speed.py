@@ -21,9 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 import dse
-from dse.plan import problem_of
+from dse.plan import StudyScenarios, problem_of
 from results.front import FrontArchive
 from results.store import RunPaths, write_table
 from roofline.catalog import model
@@ -31,12 +32,13 @@ from roofline.layers import Attention, Experts, GatedDelta, LatentAttention, Lay
 from roofline.model import Model
 from roofline.phases import decode, prefill
 from roofline.precision import Precision
+from roofline.runtimes import runtime
 from sweeps.allocator import keep_freed_memory
 from sweeps.evaluate import evaluate
 from sweeps.grid import sweep_chunk
 from sweeps.problem import Problem
 from sweeps.run import run_grid
-from sweeps.scenario import Deployment, Modelling, Request, Technology, scenario
+from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology, scenario
 
 PEER_DESIGNS_PER_S = 0.028e6
 """Designs per second of the fastest peer that evaluates hardware with costs."""
@@ -90,6 +92,39 @@ def evaluated_per_s(problem: Problem) -> float:
                 evaluate(block.columns, problem.scenario(block.scenario))
 
     return problem.space.size / median_s(work)
+
+
+CALIBRATED = ("other", "vllm", "llama.cpp")
+"""Serving stacks; the last one fuses little and launches twice the kernels."""
+
+
+def calibrated_shares(problem: Problem, rounds: int = 7) -> tuple[dict[str, float], float]:
+    """Rates of the calibrated scenario under each of :data:`CALIBRATED` relative to the ideal one, in turns.
+
+    The last number is that of an ideal scenario that fuses as little as the last stack.
+    """
+    scenarios = problem.scenario
+    assert isinstance(scenarios, StudyScenarios)
+    study = scenarios.study
+    tree = yaml.safe_load(study.to_yaml())
+    for key in ("overlap", "launch_overhead", "fusion"):
+        del tree["modelling"][key]
+
+    def of(**modelling: object) -> Scenario:
+        return problem_of(dse.load({**tree, "modelling": {**tree["modelling"], **modelling}})).scenario(0)
+
+    tried = {"": of()} | {name: of(efficiency="calibrated", runtime=name) for name in CALIBRATED}
+    tried["little"] = of(fusion=list(runtime(CALIBRATED[-1]).fusion))
+    times: dict[str, list[float]] = {name: [] for name in tried}
+    for _ in range(rounds + 1):
+        for name, chosen in tried.items():
+            start = time.perf_counter()
+            for block in problem.space.blocks():
+                with np.errstate(all="ignore"):
+                    evaluate(block.columns, chosen)
+            times[name].append(time.perf_counter() - start)
+    spent = {name: statistics.median(each[1:]) for name, each in times.items()}
+    return {name: spent[""] / spent[name] for name in CALIBRATED}, spent[""] / spent["little"]
 
 
 def swept_per_s(problem: Problem) -> float:
@@ -209,10 +244,13 @@ def main() -> None:
     trimmed = evaluated_per_s(edge)
     keep_freed_memory()  # as every sweep does
     rate = evaluated_per_s(edge)
+    shares, little = calibrated_shares(edge)
     rows: list[tuple[str, str]] = [
         ("fully costed designs/s, one core, edge study", f"{rate / 1e6:.1f} M"),
         ("  against the fastest peer (0.028 M/s)", f"{rate / PEER_DESIGNS_PER_S:.0f} x"),
         ("  against the allocator as it comes", f"{rate / trimmed:.1f} x"),
+        *((f"  calibrated, {name}, relative to ideal", f"{share:.2f}") for name, share in shares.items()),
+        (f"  ideal, fusing as little as {CALIBRATED[-1]}", f"{little:.2f}"),
         ("  the same, datacenter study (a mix of two)", f"{evaluated_per_s(center) / 1e6:.1f} M"),
         ("with constraints, counts and front, edge study", f"{swept_per_s(edge) / 1e6:.1f} M"),
         ("front filter alone, four uniform objectives", f"{filtered_per_s() / 1e6:.0f} M/s"),
