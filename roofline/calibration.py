@@ -104,11 +104,11 @@ def efficiency(
     sequence_s = {"serial": of("sequence_s"), "overlapped": of("overlapped_sequence_s"), "none": 0.0}[runtime.host]
     return Efficiency(
         gemm_slowdown=1.0 / share,
-        attention_slowdown=1.0 / (share * of("attention_share_relative")),
-        expert_slowdown=1.0 / (share * of("expert_share_relative")),
+        attention_slowdown=1.0 / min(share * of("attention_share_relative"), 1.0),
+        expert_slowdown=1.0 / min(share * of("expert_share_relative"), 1.0),
         row_slowdown=of("half_rows") / share if matrix_units else 0.0,
         memory_share=min(of("memory_share") * of("class_memory_relative", device_class), 1.0),
-        link_share=of("link_share"),
+        link_share=min(of("link_share"), 1.0),
         kernel_s=_launch_s(calibration, runtime, device_class),
         step_s=of("step_s") * of("runtime_step_relative", runtime.name) if host else 0.0,
         sequence_s=sequence_s * of("runtime_sequence_relative", runtime.name),
