@@ -137,8 +137,8 @@ def passes(found: Subject, efficiency: Efficiency | None) -> Passes:
 
     Notes
     -----
-    One step of decode; prompts; or prompts and steps. A closed loop of clients starts batch/output prompts during the
-    average step, whose prefill the other sequences wait for; the ideal roofline lets them overlap, as a bound must. A
+    One step of decode; prompts; or prompts and steps. In a closed loop every other client starts 1/output prompts
+    during the average step, which a sequence waits for; the ideal roofline lets them overlap, as a bound must. A
     prompt of such a client waits for those that came at the same time, half of the others on average where all start
     together: between one prompt (the bound) and all. Queues that build up later are not modelled.
     """
@@ -156,7 +156,8 @@ def passes(found: Subject, efficiency: Efficiency | None) -> Passes:
     parts = [(1.0, "decode", *step)]
     if row.protocol == CLOSED_LOOP and efficiency is not None:
         prompt, output = _tokens(row.prompt_tokens, "prompt"), _tokens(row.output_tokens, "output")
-        started = row.batch / found.parallel.data / output
+        # Its own prompt is over when a sequence decodes.
+        started = max(row.batch / found.parallel.data - 1.0, 0.0) / output
         parts.append((started, "prefill", *_factors(found, how, prompt, 2, 1.0)))
     return Passes(tuple(parts))
 
