@@ -16,7 +16,7 @@ PLAIN = Modelling(sram_residency=False, launch_overhead_s=0.0, flash_holds=())
 """The plain roofline: no launch overhead, full overlap, peak rates."""
 
 UNKNOWN_SRAM_BYTES = 1e18
-UNBOUNDED_SRAM = 1e12
+UNBOUNDED_SRAM = 1e24
 
 
 def on_accelerator(
