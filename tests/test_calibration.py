@@ -169,7 +169,7 @@ def test_the_shipped_numbers_are_few() -> None:
 
 @pytest.mark.parametrize(("key", "fit"), SHIPPED, ids=lambda part: "-".join(part) if isinstance(part, tuple) else "")
 def test_every_shipped_number_is_possible(key: tuple[str, str], fit: Fitted) -> None:
-    assert 0.0 < fit.value
+    assert fit.value > 0.0
     assert fit.low <= fit.value <= fit.high
     assert fit.unit
     assert fit.source.strip()

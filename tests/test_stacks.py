@@ -107,7 +107,7 @@ def test_versions_around_the_changes(stack: str, version: str, vendor: str, name
 def test_a_stack_nobody_described_is_a_modern_one_without_penalties() -> None:
     other = runtime("other")
     assert (other.launch, other.host) == ("graph", "overlapped")
-    assert not (other.scores_written or other.kv_per_query_head or other.expands_weights)
+    assert (other.scores_written, other.kv_per_query_head, other.expands_weights) == (False, False, False)
     assert other.chunk_tokens is None
     assert other.legacy_mma_share == 1.0
 
