@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ GLOBALS = (
     "attention_share_relative",
     "expert_share_relative",
     "half_rows",
+    "matrix_j_per_flop",
     "memory_share",
     "kernel_s",
     "native_kernel_relative",
@@ -42,7 +44,7 @@ OF_RUNTIME = ("runtime_compute_relative", "runtime_kernel_relative")
 OF_HOST = ("runtime_step_relative", "runtime_sequence_relative")
 """Factors of a serving stack; of its host's work only where that adds to a step."""
 
-DIVISORS = ("share", "compute", "memory")
+DIVISORS = ("share", "compute", "memory", "matrix")
 """Numbers of times with one of these in their names divide them."""
 
 
@@ -81,7 +83,7 @@ def efficiency(
     *,
     device_class: str,
     matrix_units: bool = True,
-    legacy_mma: bool = False,
+    limit_j_per_flop: float | None = None,
 ) -> Efficiency:
     """Return what a class of devices reaches under a serving stack.
 
@@ -93,13 +95,21 @@ def efficiency(
         One that the table does not know has factors of 1.
     matrix_units : bool
         Whether matrix work runs on units of its own, whose tiles a few rows do not fill.
-    legacy_mma : bool
-        Whether the chip has a newer kind of matrix instruction than the stack may use.
+    limit_j_per_flop : float, optional
+        Power limit over the dense 16-bit peak [J/FLOP] of work that fills the matrix units; None: unknown, or of work
+        that does not.
+
+    Notes
+    -----
+    A chip whose matrix units at their peak would draw more than its power limit lowers its clock. Dynamic power is
+    ``f V^2``, and the least voltage V rises with f, the more steeply the higher it is: around the usual clocks f
+    follows about the square root of the power.
     """
     of = calibration.value
     share = of("compute_share") * of("class_compute_relative", device_class)
     share = min(share * of("runtime_compute_relative", runtime.name), 1.0)
-    share *= runtime.legacy_mma_share if legacy_mma else 1.0
+    if limit_j_per_flop is not None:
+        share *= min(math.sqrt(limit_j_per_flop / of("matrix_j_per_flop")), 1.0)
     host = runtime.host == "serial"
     sequence_s = {"serial": of("sequence_s"), "overlapped": of("overlapped_sequence_s"), "none": 0.0}[runtime.host]
     return Efficiency(

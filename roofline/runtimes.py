@@ -37,8 +37,6 @@ class Runtime:
         With more than a few rows, narrow weights are expanded to 16 bit in memory first.
     chunk_tokens : int or None
         A prompt is processed in pieces of so many tokens.
-    legacy_mma_share : float
-        Share of the matrix peak its instructions reach where the chip has a newer kind that it does not use [1].
     source : str
     """
 
@@ -51,7 +49,6 @@ class Runtime:
     kv_per_query_head: bool
     expands_weights: bool
     chunk_tokens: int | None
-    legacy_mma_share: float
     source: str
 
 
@@ -72,7 +69,6 @@ def _from_row(row: dict[str, str]) -> Runtime:
         kv_per_query_head=row["kv_reads"] == "per_query_head",
         expands_weights=row["dequantization"] == "expanded",
         chunk_tokens=int(row["chunk_tokens"]) if row["chunk_tokens"] else None,
-        legacy_mma_share=float(row["legacy_mma_share"] or 1.0),
         source=row["source"],
     )
 

@@ -21,7 +21,7 @@ from roofline.calibration import GLOBALS, OF_CLASS, OF_HOST, OF_RUNTIME, Calibra
 from roofline.efficiency import Efficiency
 from roofline.runtimes import Runtime
 from sweeps.observations import TIMING_PHASES, phase_of
-from sweeps.predict import HOPPER, Subject, has_matrix_units, passes
+from sweeps.predict import Subject, fills_matrix_units, has_matrix_units, limit_j_per_flop, passes
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ TYPICAL_GROUP = 20.0
 """Rows of a stack on a device in a phase count as if there were (rows/20)^(3/4) of them: series are not independent."""
 
 Key = tuple[str, str]
-Kind = tuple[str, str, bool, bool]
+Kind = tuple[str, str, bool, float | None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class Sample:
         Seconds per unit of each of :data:`TERMS`.
     device, device_class, die_family, phase : str
     runtime : Runtime
-    matrix_units, legacy_mma : bool
+    matrix_units : bool
+    limit_j_per_flop : float or None
         Arguments of :func:`roofline.calibration.efficiency`.
     """
 
@@ -75,12 +76,12 @@ class Sample:
     phase: str
     runtime: Runtime
     matrix_units: bool
-    legacy_mma: bool
+    limit_j_per_flop: float | None
 
     @property
     def kind(self) -> Kind:
         """What its efficiency depends on."""
-        return (self.device_class, self.runtime.name, self.matrix_units, self.legacy_mma)
+        return (self.device_class, self.runtime.name, self.matrix_units, self.limit_j_per_flop)
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,23 @@ def sample(found: Subject, seconds: float) -> Sample:
         phase=phase_of(found.row),
         runtime=found.runtime,
         matrix_units=has_matrix_units(chip),
-        legacy_mma=chip.die_family == HOPPER,
+        limit_j_per_flop=_limit(found),
     )
 
 
 def kind_of(found: Subject) -> Kind:
-    """Return what the efficiency of a measurement depends on: class of device, stack, and units for matrices."""
+    """Return what the efficiency of a measurement depends on: class of device, stack, units for matrices, power."""
     chip = found.chip
-    return (chip.device_class, found.runtime.name, has_matrix_units(chip), chip.die_family == HOPPER)
+    return (chip.device_class, found.runtime.name, has_matrix_units(chip), _limit(found))
+
+
+def _limit(found: Subject) -> float | None:
+    return limit_j_per_flop(found.chip) if fills_matrix_units(found.row) else None
 
 
 def efficiency_of(kind: Kind, runtime: Runtime, calibration: Calibration) -> Efficiency:
     """Return the efficiency of samples of a kind."""
-    return efficiency(calibration, runtime, device_class=kind[0], matrix_units=kind[2], legacy_mma=kind[3])
+    return efficiency(calibration, runtime, device_class=kind[0], matrix_units=kind[2], limit_j_per_flop=kind[3])
 
 
 def predicted(samples: Sequence[Sample], calibration: Calibration) -> Floats:

@@ -24,7 +24,7 @@ from sweeps.accuracy import Prediction
 from sweeps.factors import machine_of, placement_of
 from sweeps.operator_measurements import OperatorMeasurement
 from sweeps.operator_tables import Build, parallel_of, single, table_of
-from sweeps.predict import HOPPER, FindAccelerator, has_matrix_units, stored_as
+from sweeps.predict import FindAccelerator, has_matrix_units, stored_as
 from sweeps.scenario import Modelling, Request, Scenario
 from sweeps.space import Columns
 
@@ -107,7 +107,6 @@ class Benches:
             stack,
             device_class=chip.device_class,
             matrix_units=has_matrix_units(chip),
-            legacy_mma=chip.die_family == HOPPER,
         )
         return replace(PLAIN, runtime=stack, efficiency=reached)
 

@@ -29,7 +29,6 @@ FindAccelerator = Callable[[str], Accelerator]
 STATIC_CACHE = "npu_static_kv"
 """Protocol: a piece of a prompt, or a step, against a cache of fixed length, all of which is attended."""
 
-HOPPER = "GH100"
 MATRIX_UNIT_RATE = 2.05
 """A chip whose 16-bit peak is more than so many times its 32-bit one has units for matrices."""
 
@@ -119,6 +118,19 @@ def has_matrix_units(chip: Accelerator) -> bool:
     """Whether a chip multiplies matrices on units of their own; unknown counts as yes."""
     vector = chip.peaks.get("fp32")
     return vector is None or chip.half_flop_per_s > MATRIX_UNIT_RATE * vector
+
+
+def limit_j_per_flop(chip: Accelerator) -> float | None:
+    """Return a chip's power limit over its dense 16-bit peak [J/FLOP]; None where it is not published."""
+    return None if chip.tdp_w is None else chip.tdp_w / chip.half_flop_per_s
+
+
+def fills_matrix_units(row: Measurement) -> bool:
+    """Whether a row's matrix work comes at one stretch, so that the power limit binds: whole prompts, not steps.
+
+    Between the steps of a closed loop a prompt is a short burst, and the limit is one of the average power.
+    """
+    return row.phase != "decode" and row.protocol != CLOSED_LOOP
 
 
 def passes(found: Subject, efficiency: Efficiency | None) -> Passes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from roofline.accelerators import Accelerator
 from roofline.calibration import Calibration, efficiency
 from roofline.runtimes import Runtime
-from sweeps.predict import HOPPER, has_matrix_units
+from sweeps.predict import has_matrix_units, limit_j_per_flop
 from sweeps.scenario import Modelling, Technology
 
 CLASS_OF_MEMORY = {"hbm": "datacenter-gpu", "gddr": "consumer-gpu", "lpddr": "mobile-npu"}
@@ -40,11 +40,9 @@ def on_designs(
 
     Notes
     -----
-    A design that nobody has built has the matrix instructions its stack was written for.
+    A design that nobody has built is cooled for its peaks: it has no power limit but a study's own.
     """
-    reached = efficiency(
-        calibration, runtime, device_class=device_class, matrix_units=technology.datapath != "vector", legacy_mma=False
-    )
+    reached = efficiency(calibration, runtime, device_class=device_class, matrix_units=technology.datapath != "vector")
     return replace(modelling, runtime=runtime, efficiency=reached, device_class=device_class)
 
 
@@ -67,6 +65,6 @@ def on_device(modelling: Modelling, chip: Accelerator, runtime: Runtime | None, 
         runtime,
         device_class=chip.device_class,
         matrix_units=has_matrix_units(chip),
-        legacy_mma=chip.die_family == HOPPER,
+        limit_j_per_flop=limit_j_per_flop(chip),
     )
     return replace(modelling, runtime=runtime, efficiency=reached, device_class=chip.device_class)

@@ -164,8 +164,8 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
     """Fields of a modelling with a serving stack, at what it reaches on a class of devices."""
     stack = draw(st.sampled_from(runtimes()))
     device_class = draw(st.sampled_from([*shipped().classes(), "none"]))
-    matrix_units, legacy = draw(st.booleans()), draw(st.booleans())
-    reached = efficiency(shipped(), stack, device_class=device_class, matrix_units=matrix_units, legacy_mma=legacy)
+    matrix_units, limit = draw(st.booleans()), draw(st.sampled_from([None, 0.5e-12, 3e-12]))
+    reached = efficiency(shipped(), stack, device_class=device_class, matrix_units=matrix_units, limit_j_per_flop=limit)
     return {"runtime": stack, "efficiency": reached, "device_class": device_class}
 
 

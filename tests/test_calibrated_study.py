@@ -17,7 +17,7 @@ from dse.analysis import analyze
 from dse.baselines import baseline_in, marks
 from dse.efficiency_text import described
 from dse.plan import modelling_of, problem_of
-from roofline.accelerators import accelerator, accelerators
+from roofline.accelerators import Accelerator, accelerator, accelerators
 from roofline.calibration import Calibration, as_text, efficiency, shipped
 from roofline.catalog import model
 from roofline.precision import Precision
@@ -28,6 +28,7 @@ from sweeps.factors import factors
 from sweeps.reached import class_of, on_device
 from sweeps.scenario import Deployment, Modelling, Request, Technology, scenario
 from sweeps.space import DESIGN_COLUMNS
+from sweeps.validate import read_calibration
 
 
 def study(**modelling: object) -> dict[str, Any]:
@@ -148,6 +149,19 @@ def test_a_class_that_only_one_calibration_knows(tmp_path: Path) -> None:
         problem_of(dse.load(tree))
 
 
+def labelled(
+    stack: str, device_class: str, calibration: Calibration | None = None, chip: Accelerator | None = None
+) -> str:
+    """What a result says of an efficiency, from the table's numbers."""
+    limit = None if chip is None or chip.tdp_w is None else chip.tdp_w / chip.half_flop_per_s
+    given = calibration or shipped()
+    reached = efficiency(given, runtime(stack), device_class=device_class, limit_j_per_flop=limit)
+    memory, compute = float(np.asarray(reached.memory_share)), float(1.0 / np.asarray(reached.gemm_slowdown))
+    microseconds = 1e6 * float(np.asarray(reached.kernel_s))
+    numbers = f"memory {memory:.2f}, compute {compute:.2f}, {microseconds:.1f} us per kernel"
+    return f"calibrated ({stack}, {device_class}: {numbers})"
+
+
 RUN = changed(
     ("output: {dir: runs/small}", "modelling: {efficiency: calibrated, runtime: llama.cpp, calibration: slow.csv}")
 )
@@ -157,7 +171,7 @@ def test_a_run_keeps_its_calibration_and_says_what_it_reaches(tmp_path: Path, co
     path, file = tmp_path / "own.yaml", slower(tmp_path)
     path.write_text(RUN + "baselines: [h100, rtx-3070]\n", encoding="utf8")
     run = dse.sweep(path, out=tmp_path / "run")
-    label = "calibrated (llama.cpp, mobile-npu: memory 0.50, compute 0.58, 8.9 us per kernel)"
+    label = labelled("llama.cpp", "mobile-npu", read_calibration(file.read_text(encoding="utf8"), "slow.csv"))
     assert run.manifest["efficiency"] == label
     assert run.manifest["calibrations"] == {"slow.csv": file.read_text(encoding="utf8")}
     assert "efficiency: calibrated (llama.cpp, mobile-npu)" in (run.paths.figures / "front.svg").read_text("utf8")
@@ -184,7 +198,7 @@ def test_ideal_and_calibrated_stand_side_by_side(no_pictures: None, tmp_path: Pa
     text = changed(("output: {dir: runs/small}", "modelling: {efficiency: [ideal, calibrated]}"))
     path.write_text(text, encoding="utf8")
     run = dse.sweep(path, out=tmp_path / "run")
-    assert run.manifest["efficiency"].startswith("ideal; calibrated (other, mobile-npu: memory 1.00")
+    assert run.manifest["efficiency"].startswith(f"ideal; {labelled('other', 'mobile-npu')}")
     table = run.designs().dropna(subset=["tpot_s"])
     keys = list(DESIGN_COLUMNS)
     ideal = table[table["modelling.efficiency"] == "ideal"].set_index(keys)["tpot_s"]
@@ -199,10 +213,14 @@ def test_baselines_reach_what_their_own_class_does(no_pictures: None, tmp_path: 
     for chip in run.baselines:
         how = on_device(modelling_of(run.study), chip, runtime("llama.cpp"), shipped())
         assert how.device_class == chip.device_class
-        hopper = chip.name == "h100-sxm-80gb"
+        limit = {"h100-sxm-80gb": 700 / 989.4e12, "rtx-3070": 220 / 81.3e12}[chip.name]
         expected = efficiency(
-            shipped(), runtime("llama.cpp"), device_class=chip.device_class, matrix_units=True, legacy_mma=hopper
+            shipped(),
+            runtime("llama.cpp"),
+            device_class=chip.device_class,
+            limit_j_per_flop=chip.tdp_w / chip.half_flop_per_s,
         )
+        assert chip.tdp_w / chip.half_flop_per_s == pytest.approx(limit, rel=1e-3)
         assert how.efficiency == expected
         columns = baseline_in(run, chip, 0).columns
         request = Request(model("llama-3-8b"), 1024, 256, 1, Precision("int4", "fp16", "fp16"))
@@ -263,7 +281,7 @@ def test_analysis_of_the_command_says_what_it_is(command: Command, tmp_path: Pat
     given = ("analyze", "--model", "llama-3-8b", "--hardware", "h100", "--efficiency", "calibrated")
     done = command(*given, "--runtime", "vllm", "--plot", tmp_path / "x.png")
     assert done.code == 0, done.err
-    label = "calibrated (vllm, datacenter-gpu: memory 0.92, compute 1.00, 5.4 us per kernel)"
+    label = labelled("vllm", "datacenter-gpu", chip=accelerator("h100"))
     assert f"efficiency: {label}; vLLM 0.8 and later (V1 engine): graph launches, host serial; fused: " in done.out
     assert "\n(launch)" in done.out
     assert "\n(host)" in done.out

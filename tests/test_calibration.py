@@ -27,7 +27,13 @@ from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, read_measurements
 HEAD = ",".join(COLUMNS)
 SHARES = {"compute_share": 0.8, "attention_share_relative": 0.5, "expert_share_relative": 0.25, "memory_share": 0.9}
 TIMES = {"kernel_s": 4e-6, "step_s": 1e-3, "sequence_s": 5e-5, "overlapped_sequence_s": 1e-5, "link_latency_s": 3e-6}
-OTHERS = {"half_rows": 4.0, "native_kernel_relative": 2.0, "eager_kernel_relative": 5.0, "link_share": 0.6}
+OTHERS = {
+    "half_rows": 4.0,
+    "matrix_j_per_flop": 1e-12,
+    "native_kernel_relative": 2.0,
+    "eager_kernel_relative": 5.0,
+    "link_share": 0.6,
+}
 POWER = {"busy_power_share": 0.5, "compute_power_share": 1.0}
 
 
@@ -109,12 +115,16 @@ def test_units_for_matrices_have_tiles_that_few_rows_leave_empty() -> None:
     assert efficiency(calibration(), runtime("other"), device_class="", matrix_units=False).row_slowdown == 0.0
 
 
-def test_older_instructions_slow_only_the_stacks_that_use_them() -> None:
-    def slowdown(stack: str, legacy_mma: bool) -> float:
-        return float(efficiency(calibration(), runtime(stack), device_class="", legacy_mma=legacy_mma).gemm_slowdown)
-
-    assert slowdown("llama.cpp", True) == pytest.approx(slowdown("llama.cpp", False) / 0.629)
-    assert slowdown("vllm", True) == slowdown("vllm", False)
+@pytest.mark.parametrize(
+    ("limit", "clock"), [(None, 1.0), (2e-12, 1.0), (1e-12, 1.0), (0.49e-12, 0.7), (0.25e-12, 0.5)]
+)
+def test_a_power_limit_lowers_the_clock(limit: float | None, clock: float) -> None:
+    """Where the matrix units at their peak would draw four times the limit, the clock halves."""
+    free = efficiency(calibration(), runtime("vllm"), device_class="")
+    found = efficiency(calibration(), runtime("vllm"), device_class="", limit_j_per_flop=limit)
+    for name in ("gemm_slowdown", "attention_slowdown", "expert_slowdown", "row_slowdown"):
+        assert getattr(found, name) == pytest.approx(getattr(free, name) / clock)
+    assert (found.memory_share, found.kernel_s, found.step_s) == (free.memory_share, free.kernel_s, free.step_s)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def drawn() -> list[Sample]:
                 phase=PHASES[i % 3],
                 runtime=runtime(stack),
                 matrix_units=device_class != "apple",
-                legacy_mma=False,
+                limit_j_per_flop={"h100": 0.7e-12, "a100": 1.3e-12}.get(device),
             )
         )
     return samples

@@ -109,7 +109,6 @@ def test_a_stack_nobody_described_is_a_modern_one_without_penalties() -> None:
     assert (other.launch, other.host) == ("graph", "overlapped")
     assert (other.scores_written, other.kv_per_query_head, other.expands_weights) == (False, False, False)
     assert other.chunk_tokens is None
-    assert other.legacy_mma_share == 1.0
 
 
 def test_profiles_are_made_of_known_words_and_have_sources() -> None:
@@ -121,14 +120,9 @@ def test_profiles_are_made_of_known_words_and_have_sources() -> None:
         assert stack.launch in LAUNCHES
         assert stack.host in HOSTS
         assert set(stack.fusion) <= set(FUSION_GROUPS)
-        assert 0.0 < stack.legacy_mma_share <= 1.0
         assert stack.chunk_tokens is None or stack.chunk_tokens > 0
         # Scores that are written are those of an attention that is one operator here.
         assert not stack.scores_written or "attention" in stack.fusion
-
-
-def test_only_stacks_compiled_for_older_instructions_miss_the_newer_ones() -> None:
-    assert {stack.name for stack in runtimes() if stack.legacy_mma_share < 1.0} == {"llama.cpp", "llama.cpp-2023"}
 
 
 def test_a_name_is_found_whatever_its_case_and_a_wrong_one_is_corrected() -> None:

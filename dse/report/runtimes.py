@@ -64,8 +64,6 @@ def moved(stack: Runtime) -> list[str]:
         told.append("narrow weights expanded to 16 bit")
     if stack.chunk_tokens:
         told.append(f"weights again every {stack.chunk_tokens} tokens of a prompt")
-    if stack.legacy_mma_share < 1.0:
-        told.append(f"{100 * stack.legacy_mma_share:.0f} % of a newer chip's peak")
     return told
 
 
