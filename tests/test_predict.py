@@ -19,7 +19,16 @@ from roofline.model import Model
 from roofline.runtimes import runtimes
 from sweeps.fit import TERMS, coefficients, efficiency_of, kind_of, terms_of
 from sweeps.measurements import CLOSED_LOOP, ENERGIES_OF_MEASUREMENTS, Measurement, read_measurements
-from sweeps.predict import STATIC_CACHE, Subject, has_matrix_units, in_unit, passes, subject
+from sweeps.predict import (
+    STATIC_CACHE,
+    Subject,
+    fills_matrix_units,
+    has_matrix_units,
+    in_unit,
+    limit_j_per_flop,
+    passes,
+    subject,
+)
 from sweeps.validate import predict_all
 
 ROWS = tuple(row for row in read_measurements().rows if row.metric not in ENERGIES_OF_MEASUREMENTS)
@@ -117,6 +126,19 @@ def test_which_chips_have_units_for_matrices(device: str, units: bool) -> None:
 
 def test_an_unknown_vector_rate_counts_as_having_them() -> None:
     assert has_matrix_units(Accelerator(name="x", peaks={"fp16": 1e12}))
+
+
+@pytest.mark.parametrize(
+    ("row", "binds"),
+    [(STEP, False), (PROMPT, True), (REQUEST, True), (LOAD, False), (replace(PROMPT, protocol=CLOSED_LOOP), False)],
+)
+def test_the_power_limit_binds_where_matrix_units_are_filled_at_one_stretch(row: Measurement, binds: bool) -> None:
+    assert fills_matrix_units(row) is binds
+    assert kind_of(found(row))[3] == (pytest.approx(400 / 312e12) if binds else None)
+
+
+def test_a_chip_without_a_published_limit_has_none() -> None:
+    assert limit_j_per_flop(find("m2-ultra")) is None
 
 
 # ---- which passes a row is
