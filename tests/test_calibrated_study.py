@@ -296,7 +296,8 @@ def test_analysis_of_the_command_says_what_it_is(command: Command, tmp_path: Pat
     api = dse.analyze("llama-3-8b", "h100", efficiency="calibrated", runtime="vllm")
     assert [phase.time_s for phase in api.phases] == [found[name]["time_s"] for name in ("prefill", "decode")]
     slow = command(*given, "--calibration", slower(tmp_path), "--format", "json")
-    assert "memory 0.46" in json.loads(slow.out)["efficiency"]
+    half = 0.5 * shipped().value("class_memory_relative", "datacenter-gpu") * shipped().value("memory_share")
+    assert f"memory {half:.2f}" in json.loads(slow.out)["efficiency"]
     with pytest.raises(dse.StudyError, match='runtime: there is no serving stack "vlm"'):
         dse.analyze("llama-3-8b", "h100", efficiency="calibrated", runtime="vlm")
 
