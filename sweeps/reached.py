@@ -47,7 +47,7 @@ def on_designs(
 
 
 def on_device(modelling: Modelling, chip: Accelerator, runtime: Runtime | None, calibration: Calibration) -> Modelling:
-    """Return the modelling of a published device: its own class, matrix units and instructions under a serving stack.
+    """Return the modelling of a published device: its own class, matrix units and power limit under a serving stack.
 
     Parameters
     ----------
@@ -57,6 +57,11 @@ def on_device(modelling: Modelling, chip: Accelerator, runtime: Runtime | None, 
     runtime : Runtime or None
         None leaves the modelling as it is, ideal.
     calibration : Calibration
+
+    Notes
+    -----
+    The power limit slows the matrix work of both phases, as in an end-to-end row. Validation leaves it out of rows of
+    decode alone, so that a step of many sequences comes out slower here.
     """
     if runtime is None:
         return modelling

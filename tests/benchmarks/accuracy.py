@@ -35,6 +35,10 @@ SOURCE = (
 )
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "roofline" / "data" / "calibration.csv"
+POWER_SOURCE = (
+    "fitted to the energy rows of sweeps/data/measurements/measurements.csv by tests/benchmarks/accuracy.py; "
+    "low and high: 20 % either way (assumption)"
+)
 HELD_OUT = ROOT / "sweeps" / "data" / "held_out.csv"
 COLUMNS = (
     "left_out,phase,rows,median_ape,median_low,median_high,within_25,within_low,within_high,rank_tau,bound_rank_tau"
@@ -146,7 +150,7 @@ def power_numbers(every: Sequence[Measurement], times: Calibration) -> dict[tupl
         errors = errors[np.isfinite(errors)]
         print(f"energy per token with {title}: {len(errors)} rows, median error {100 * np.median(errors):.1f} %")
     return {
-        (name, ""): Fitted(value, 0.8 * value, 1.2 * value, "1", SOURCE)
+        (name, ""): Fitted(value, 0.8 * value, 1.2 * value, "1", POWER_SOURCE)
         for name, value in zip(OF_POWER, values, strict=True)
     }
 
