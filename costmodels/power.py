@@ -10,19 +10,19 @@ Number = float | Array
 
 
 def memory_standby_w(
-    dram_bytes: Number, flash_bytes: Number, *, dram_standby_w_per_byte: float, flash_standby_w_per_byte: float
+    dram_bytes: Number, flash_bytes: Number, *, dram_standby_w_per_byte: Number, flash_standby_w_per_byte: Number
 ) -> Number:
     """Refresh and standby of the bought memory [W]."""
     return dram_bytes * dram_standby_w_per_byte + flash_bytes * flash_standby_w_per_byte
 
 
-def silicon_static_w(area_mm2: Number, w_per_mm2: float) -> Number:
+def silicon_static_w(area_mm2: Number, w_per_mm2: Number) -> Number:
     """Leakage and clock tree [W]: power density, idle or busy, x silicon area."""
     return area_mm2 * w_per_mm2
 
 
 def compute_peak_w(
-    compute_flop_per_s: Number, *, j_per_flop: float, format_peak_relative: float, vector_peak_relative: float
+    compute_flop_per_s: Number, *, j_per_flop: Number, format_peak_relative: Number, vector_peak_relative: Number
 ) -> Number:
     """Arithmetic at full rate [W].
 

@@ -200,7 +200,7 @@ def _largest(terms: Iterable[Number]) -> Number:
     return 0.0 if result is None else result
 
 
-def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, vector: float) -> float:
+def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, vector: Number) -> Number:
     """Return the pass's arithmetic in dense 16-bit FLOP of equal energy.
 
     Parameters
@@ -208,7 +208,7 @@ def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, v
     operators : Operators
     formats : tuple of str
         Native formats of the chip.
-    vector : float
+    vector : array
         Energy of an elementwise operation relative to a dense 16-bit FLOP [1].
     """
     return sum(

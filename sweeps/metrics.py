@@ -77,7 +77,9 @@ def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[s
     memory_usd = bought * k["dram_usd_per_byte"] + flash * k["flash_usd_per_byte"]
     packaging = price.package_usd(
         silicon,
-        in_package_memory=np.where(flash > 0, max(k["dram_in_package"], k["flash_in_package"]), k["dram_in_package"]),
+        in_package_memory=np.where(
+            flash > 0, np.maximum(k["dram_in_package"], k["flash_in_package"]), k["dram_in_package"]
+        ),
         interposer_usd_per_mm2=k["interposer_usd_per_mm2"],
         package_usd=k["package_usd"],
         substrate_usd=k["substrate_usd"],
@@ -137,11 +139,12 @@ def _ports_peak_w(factors: Mapping[str, Number], scenario: Scenario) -> Number:
     return total + power.port_peak_w(k["link_bytes_per_s"], k["link_j_per_byte"])
 
 
-def _pim_peak_j_per_flop(scenario: Scenario) -> float:
+def _pim_peak_j_per_flop(scenario: Scenario) -> Number:
     """Most energy of one operation [J]: arithmetic in memory costs what it costs on the chip."""
     k = scenario.constants
     most = max(number_format(name).energy_relative for name in (*scenario.formats, "fp32"))
-    return k["chip_j_per_flop"] * max(most, k["chip_vector_relative"])
+    dearest: Number = np.maximum(most, k["chip_vector_relative"])
+    return k["chip_j_per_flop"] * dearest
 
 
 def _phases(

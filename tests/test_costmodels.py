@@ -9,7 +9,8 @@ import pytest
 from flat_memory import design, evaluated, request
 
 from costmodels import area, carbon, energy, ownership, power, price, tables, wafer
-from sweeps.scenario import Deployment, Modelling, Technology, resolved_constants, scenario
+from sweeps.constants import resolved_constants
+from sweeps.scenario import Deployment, Modelling, Technology, scenario
 
 WAFER = {"wafer_diameter_mm": 300.0, "edge_exclusion_mm": 3.0, "scribe_mm": 0.1}
 YEAR_S = 365.25 * 86400
