@@ -60,6 +60,17 @@ def embodied_kg(
     return ((wafers * wafer_kg + peak_w * board_kg_per_w) + memory) + fixed_kg
 
 
+def kg_per_eflop(kg_per_token: Number, flop_per_token: float) -> Number:
+    """Compute carbon intensity [kg/EFLOP]: carbon over its life per 10^18 FLOP that were put to use.
+
+    References
+    ----------
+    Schneider et al., "Life-cycle emissions of AI hardware: a cradle-to-grave approach", arXiv 2502.01671, 2025: CCI
+    counts utilized FLOP, never those of the peak.
+    """
+    return kg_per_token * (1e18 / flop_per_token)
+
+
 def kg_per_token(
     embodied_kg: Number,
     owned_s_per_token: Number,

@@ -40,6 +40,30 @@ def compute_peak_w(
     return compute_flop_per_s * (j_per_flop * (format_peak_relative + vector_peak_relative))
 
 
+def anchored_j(
+    limit_w: Number, seconds: Number, matrix_s: Number, *, busy_power_share: Number, compute_power_share: Number
+) -> Number:
+    """Energy of work by a power limit and what devices were measured to draw of it [J].
+
+    Parameters
+    ----------
+    limit_w : array
+        Power limit [W]: published, or modelled as the peak power.
+    seconds : array
+        Time of the work [s].
+    matrix_s : array
+        Time of its matrix work at the peak rates [s].
+    busy_power_share, compute_power_share : array
+        Share of the limit drawn by a device that works, and by its matrix units at full rate on top [1].
+
+    Notes
+    -----
+    ``limit·min(t, busy·t + compute·m)``: a share of the limit that grows with the utilization m/t of the matrix units.
+    """
+    drawn: Number = np.minimum(seconds, seconds * busy_power_share + matrix_s * compute_power_share)
+    return drawn * limit_w
+
+
 def port_peak_w(bytes_per_s: Number, j_per_byte: Number) -> Number:
     """Power of a memory port at its full bandwidth [W]."""
     return bytes_per_s * j_per_byte

@@ -79,7 +79,8 @@ class Modelling:
 
     With a `runtime` passes are as that serving stack runs them, at the `efficiency` measured for it: transfers and
     arithmetic in turn, its own fusion groups and fixed times, in place of the fields of the ideal roofline;
-    `device_class` is a name for people of what it was measured on.
+    `device_class` is a name for people of what it was measured on. `power` says what the energy of the facility, its
+    cost and its carbon are counted from: what bytes and FLOP cost, or measured shares of the power limit.
     """
 
     overlap: Literal["full", "none"] = "full"
@@ -93,6 +94,7 @@ class Modelling:
     mla_absorbed: bool = True
     split_qkv: bool = False
     fusion: tuple[str, ...] = FUSION_GROUPS
+    power: Literal["first_principles", "anchored"] = "first_principles"
     runtime: Runtime | None = None
     efficiency: Efficiency = field(default_factory=Efficiency)
     device_class: str = ""
