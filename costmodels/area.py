@@ -12,10 +12,10 @@ Number = float | Array
 def logic_mm2(
     compute_flop_per_s: Number,
     *,
-    compute_mm2_per_flop_per_s: float,
-    noc_area_relative: float,
-    formats_area_relative: float,
-    logic_density_relative: float,
+    compute_mm2_per_flop_per_s: Number,
+    noc_area_relative: Number,
+    formats_area_relative: Number,
+    logic_density_relative: Number,
 ) -> Number:
     """Area of the compute units and their interconnect [mm2].
 
@@ -40,26 +40,27 @@ def logic_mm2(
     return compute_flop_per_s * (at_n7 / logic_density_relative)
 
 
-def sram_mm2(sram_bytes: Number, *, sram_mm2_per_byte: float, sram_density_relative: float) -> Number:
+def sram_mm2(sram_bytes: Number, *, sram_mm2_per_byte: Number, sram_density_relative: Number) -> Number:
     """Area of on-chip memory [mm2]: macro area per byte at 7 nm over the node's SRAM density (5 nm = 3 nm)."""
     return sram_bytes * (sram_mm2_per_byte / sram_density_relative)
 
 
-def phy_mm2(dram_bytes_per_s: Number, *, dram_phy_mm2_per_byte_per_s: float) -> Number:
+def phy_mm2(dram_bytes_per_s: Number, *, dram_phy_mm2_per_byte_per_s: Number) -> Number:
     """Area of the memory PHYs and controllers [mm2]: analogue, so the same on every node."""
     return dram_bytes_per_s * dram_phy_mm2_per_byte_per_s
 
 
-def link_extra_mm2(link_bytes_per_s: float, *, link_phy_mm2_per_byte_per_s: float, fixed_link_mm2: float) -> float:
+def link_extra_mm2(link_bytes_per_s: Number, *, link_phy_mm2_per_byte_per_s: Number, fixed_link_mm2: Number) -> Number:
     """Area of the link PHYs beyond those that a chip's fixed area holds already [mm2].
 
     Parameters
     ----------
-    link_bytes_per_s : float
+    link_bytes_per_s : array
         Bandwidth to other chips, per direction [byte/s].
     link_phy_mm2_per_byte_per_s : float
         Area of the links' PHYs; analogue, so the same on every node [mm2/(byte/s)].
     fixed_link_mm2 : float
         Link PHYs within the fixed area [mm2].
     """
-    return max(link_bytes_per_s * link_phy_mm2_per_byte_per_s - fixed_link_mm2, 0.0)
+    beyond: Number = np.maximum(link_bytes_per_s * link_phy_mm2_per_byte_per_s - fixed_link_mm2, 0.0)
+    return beyond

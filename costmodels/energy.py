@@ -12,10 +12,10 @@ Number = float | Array
 def sram_j_per_byte(
     sram_bytes: Number,
     *,
-    sram_j_per_byte_base: float,
-    sram_wire_j_per_byte_per_mm: float,
-    sram_wire_mm2_per_byte: float,
-    sram_energy_relative: float,
+    sram_j_per_byte_base: Number,
+    sram_wire_j_per_byte_per_mm: Number,
+    sram_wire_mm2_per_byte: Number,
+    sram_energy_relative: Number,
 ) -> Number:
     """Energy per byte of on-chip memory [J/byte]: a macro access, and wires as long as half the array's side.
 
@@ -28,14 +28,14 @@ def sram_j_per_byte(
 
 
 def pass_j(
-    compute_j: float,
+    compute_j: Number,
     sram_bytes: Number,
     dram_bytes: Number,
     flash_bytes: Number,
     *,
     sram_j_per_byte: Number,
-    dram_j_per_byte: float,
-    flash_j_per_byte: float,
+    dram_j_per_byte: Number,
+    flash_j_per_byte: Number,
 ) -> Number:
     """Dynamic energy of a forward pass [J]: arithmetic + bytes x energy per byte at each port."""
     memory = dram_bytes * dram_j_per_byte + flash_bytes * flash_j_per_byte
@@ -49,8 +49,8 @@ def facility_j_per_token(
     *,
     idle_w: Number,
     busy_over_idle_w: Number,
-    host_energy_relative: float,
-    pue: float,
+    host_energy_relative: Number,
+    pue: Number,
 ) -> Number:
     """Energy at the meter per token [J]: (dynamic + static while busy + idle while waiting) x host x PUE.
 

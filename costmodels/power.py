@@ -10,19 +10,19 @@ Number = float | Array
 
 
 def memory_standby_w(
-    dram_bytes: Number, flash_bytes: Number, *, dram_standby_w_per_byte: float, flash_standby_w_per_byte: float
+    dram_bytes: Number, flash_bytes: Number, *, dram_standby_w_per_byte: Number, flash_standby_w_per_byte: Number
 ) -> Number:
     """Refresh and standby of the bought memory [W]."""
     return dram_bytes * dram_standby_w_per_byte + flash_bytes * flash_standby_w_per_byte
 
 
-def silicon_static_w(area_mm2: Number, w_per_mm2: float) -> Number:
+def silicon_static_w(area_mm2: Number, w_per_mm2: Number) -> Number:
     """Leakage and clock tree [W]: power density, idle or busy, x silicon area."""
     return area_mm2 * w_per_mm2
 
 
 def compute_peak_w(
-    compute_flop_per_s: Number, *, j_per_flop: float, format_peak_relative: float, vector_peak_relative: float
+    compute_flop_per_s: Number, *, j_per_flop: Number, format_peak_relative: Number, vector_peak_relative: Number
 ) -> Number:
     """Arithmetic at full rate [W].
 
@@ -38,6 +38,30 @@ def compute_peak_w(
         Rate x energy of the vector units, which may run at the same time [1].
     """
     return compute_flop_per_s * (j_per_flop * (format_peak_relative + vector_peak_relative))
+
+
+def anchored_j(
+    limit_w: Number, seconds: Number, matrix_s: Number, *, busy_power_share: Number, compute_power_share: Number
+) -> Number:
+    """Energy of work by a power limit and what devices were measured to draw of it [J].
+
+    Parameters
+    ----------
+    limit_w : array
+        Power limit [W]: published, or modelled as the peak power.
+    seconds : array
+        Time of the work [s].
+    matrix_s : array
+        Time of its matrix work at the peak rates [s].
+    busy_power_share, compute_power_share : array
+        Share of the limit drawn by a device that works, and by its matrix units at full rate on top [1].
+
+    Notes
+    -----
+    ``limit·min(t, busy·t + compute·m)``: a share of the limit that grows with the utilization m/t of the matrix units.
+    """
+    drawn: Number = np.minimum(seconds, seconds * busy_power_share + matrix_s * compute_power_share)
+    return drawn * limit_w
 
 
 def port_peak_w(bytes_per_s: Number, j_per_byte: Number) -> Number:

@@ -11,7 +11,9 @@ Array = NDArray[np.float64]
 Number = float | Array
 
 
-def dies_per_wafer(die_mm2: Number, *, wafer_diameter_mm: float, edge_exclusion_mm: float, scribe_mm: float) -> Number:
+def dies_per_wafer(
+    die_mm2: Number, *, wafer_diameter_mm: Number, edge_exclusion_mm: Number, scribe_mm: Number
+) -> Number:
     """Gross dies on a wafer [1]: pi r^2 / s - 2 pi r / sqrt(2 s), with s = (sqrt(A) + scribe)^2.
 
     References
@@ -25,7 +27,7 @@ def dies_per_wafer(die_mm2: Number, *, wafer_diameter_mm: float, edge_exclusion_
     return gross
 
 
-def die_yield(die_mm2: Number, *, defects_per_mm2: float, yield_clustering: float) -> Number:
+def die_yield(die_mm2: Number, *, defects_per_mm2: Number, yield_clustering: Number) -> Number:
     """Share of dies without a defect [1]: negative binomial, (1 + A·D0/alpha)^-alpha.
 
     Parameters
@@ -54,7 +56,7 @@ def die_yield(die_mm2: Number, *, defects_per_mm2: float, yield_clustering: floa
     return 1.0 / power
 
 
-def sold_share(perfect_share: Number, harvest_share: float) -> Number:
+def sold_share(perfect_share: Number, harvest_share: Number) -> Number:
     """Share of dies that can be sold [1]: Y + h(1 - Y), as a share h of the defective ones is sold with units off."""
     return perfect_share + harvest_share * (1.0 - perfect_share)
 
@@ -62,16 +64,16 @@ def sold_share(perfect_share: Number, harvest_share: float) -> Number:
 def package_silicon(
     area_mm2: Number,
     *,
-    reticle_mm2: float,
-    die_to_die_mm2: float,
-    bond_wafers: float,
+    reticle_mm2: Number,
+    die_to_die_mm2: Number,
+    bond_wafers: Number,
     max_dies: int,
-    wafer_diameter_mm: float,
-    edge_exclusion_mm: float,
-    scribe_mm: float,
-    defects_per_mm2: float,
-    yield_clustering: float,
-    harvest_share: float,
+    wafer_diameter_mm: Number,
+    edge_exclusion_mm: Number,
+    scribe_mm: Number,
+    defects_per_mm2: Number,
+    yield_clustering: Number,
+    harvest_share: Number,
 ) -> tuple[Number, Number]:
     """Wafers that one good package consumes, and the dies its silicon is split into.
 
@@ -128,11 +130,11 @@ def package_silicon(
     return wafers, chosen
 
 
-def split_mm2(area_mm2: Number, dies: Number, *, die_to_die_mm2: float) -> Number:
+def split_mm2(area_mm2: Number, dies: Number, *, die_to_die_mm2: Number) -> Number:
     """Silicon of all dies with the interfaces a split adds [mm2]."""
     return area_mm2 + np.where(dies > 1, dies, 0.0) * die_to_die_mm2
 
 
-def shoreline_mm(silicon_mm2: Number, dies: Number, *, usable_edges: float) -> Number:
+def shoreline_mm(silicon_mm2: Number, dies: Number, *, usable_edges: Number) -> Number:
     """Die edge that memory PHYs may occupy [mm]: usable edges x the sum of the dies' side lengths, k·sqrt(A/k)."""
     return usable_edges * np.sqrt(silicon_mm2 * dies)

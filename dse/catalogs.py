@@ -24,7 +24,8 @@ from roofline.model import Model
 from roofline.parallel import Parallel, sharded
 from roofline.precision import WEIGHT_GROUPS, formats
 from roofline.runtimes import runtimes
-from sweeps.scenario import Deployment, Technology, resolved_constants
+from sweeps.choices import Deployment, Technology
+from sweeps.constants import chosen_constants
 
 _DEEPEST_JSON = 100
 
@@ -145,7 +146,7 @@ def vocabulary(
     calibrations : CalibrationFiles, optional
         Where a user's calibrations come from; default the files.
     """
-    constants, known = resolved_constants(Technology(), Deployment()), models or Models()
+    constants, known = chosen_constants(Technology(), Deployment()), models or Models()
     return Vocabulary(
         formats=tuple(formats()),
         weight_groups=WEIGHT_GROUPS,

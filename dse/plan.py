@@ -227,4 +227,5 @@ def _choices(study: Study) -> Modelling:
         mla_absorbed=given.mla_decode == "absorbed",
         split_qkv=given.qkv == "split",
         fusion=given.fusion,
+        power="anchored" if given.power == "anchored" else "first_principles",
     )

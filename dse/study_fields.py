@@ -219,6 +219,9 @@ class Modelling(Part):
     #: whether Q, K and V are projected by one kernel, or Q by one and K and V by another
     qkv: Annotated[str, Choice(("joint", "split"))] = "joint"
     fusion: Annotated[tuple[str, ...], Subset(FUSION_GROUPS)] = FUSION_GROUPS
+    #: what energy, its cost and its carbon at the meter are counted from: each byte and FLOP, or measured shares of
+    #: the power limit
+    power: Annotated[str, Choice(("first_principles", "anchored"))] = "first_principles"
 
 
 class Search(Part):

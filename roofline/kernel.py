@@ -200,7 +200,25 @@ def _largest(terms: Iterable[Number]) -> Number:
     return 0.0 if result is None else result
 
 
-def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, vector: float) -> float:
+def peak_flop(operators: Operators, machine_formats: tuple[str, ...], rates: Mapping[str, float]) -> float:
+    """Return the pass's matrix work in dense 16-bit FLOP of equal time at the peaks.
+
+    Parameters
+    ----------
+    operators : Operators
+    machine_formats : tuple of str
+        Native formats of the chip.
+    rates : mapping of str to float
+        Rates of the formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
+    """
+    total = 0.0
+    for row in operators:
+        native = native_format(row.compute_format, machine_formats)
+        total += row.count * row.flop / rates.get(native.name, native.rate_relative)
+    return total
+
+
+def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, vector: Number) -> Number:
     """Return the pass's arithmetic in dense 16-bit FLOP of equal energy.
 
     Parameters
@@ -208,7 +226,7 @@ def compute_energy_relative(operators: Operators, formats: tuple[str, ...], *, v
     operators : Operators
     formats : tuple of str
         Native formats of the chip.
-    vector : float
+    vector : array
         Energy of an elementwise operation relative to a dense 16-bit FLOP [1].
     """
     return sum(

@@ -86,7 +86,7 @@ def placement(
     sram_resident_bytes: Number,
     dram_bytes: Number,
     flash_bytes: Number,
-    reserve_bytes: float = 0.0,
+    reserve_bytes: Number = 0.0,
     flash_holds: Collection[str] = ("dense", "experts", "embedding"),
     ports: tuple[Number, Number] | None = None,
     at_once: bool = True,
@@ -98,7 +98,7 @@ def placement(
     footprint_bytes : mapping
         Bytes of each class [byte].
     sram_resident_bytes, dram_bytes, flash_bytes : array [byte]
-    reserve_bytes : float
+    reserve_bytes : array
         Taken off DRAM first (operating system) [byte].
     flash_holds : collection of str
         Classes that may live in flash; the others come before them in SRAM and DRAM.
@@ -203,7 +203,8 @@ def operator_traffic(row: Operator, place: Placement, tile_bytes: Number) -> Tra
     )
     if place.port is not None:
         flash, write = _beside_flash(row, place.port, off_chip)
-        return Traffic(sram=sram, dram=off_chip - flash, flash=flash, flash_write=write)
+        # Two sums of the same bytes round differently: nothing is left, not less.
+        return Traffic(sram=sram, dram=np.maximum(off_chip - flash, 0.0), flash=flash, flash_write=write)
     weight, cache, write = _held(row, place.in_flash)
     return Traffic(sram=sram, dram=off_chip, flash=weight + cache, flash_write=write)
 
@@ -243,6 +244,6 @@ def kv_reads(row: Operator, tile_bytes: Number) -> Number:
     return np.maximum(reads, 1.0)
 
 
-def flash_bytes_per_s(flash_bytes: Number, *, per_byte: float, maximum: float) -> Number:
+def flash_bytes_per_s(flash_bytes: Number, *, per_byte: Number, maximum: Number) -> Number:
     """Read bandwidth of a flash tier [byte/s]: it grows with the dies bought, up to the port's `maximum`."""
     return np.minimum(flash_bytes * per_byte, maximum)

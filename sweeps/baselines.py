@@ -120,7 +120,7 @@ def _power_and_cost(chip: Accelerator, tokens_per_s: float, scenario: Scenario) 
     for name in ("prefill_power_w", "decode_power_w", "sustained_power_w", "peak_power_w"):
         columns[name] = chip.tdp_w
     energy_j = chip.tdp_w * chips / tokens_per_s
-    facility_j = energy_j * (k["host_energy_relative"] * k["pue"])
+    facility_j = _one(energy_j * (k["host_energy_relative"] * k["pue"]))
     columns |= {"energy_j_per_token": energy_j, "facility_energy_j_per_token": facility_j}
     if chip.price_usd is None:
         return columns

@@ -15,6 +15,7 @@ from costmodels import area, energy, wafer
 from roofline.kernel import Machine, pass_time
 from roofline.memory import Number, Placement, flash_bytes_per_s, placement
 from roofline.pim import Pim, held_whole
+from sweeps.constants import any_positive
 from sweeps.scenario import Scenario, Workload
 from sweeps.space import Columns
 
@@ -160,7 +161,7 @@ def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machi
     k, how = scenario.constants, scenario.modelling
     resident = 1.0 - k["sram_tile_fraction"] if how.sram_residency else 0.0
     # A kind without bandwidth is no tier, whatever capacity the design names.
-    tier = 1.0 if k["flash_bytes_per_s_per_byte"] > 0 else 0.0
+    tier = 1.0 if any_positive(k["flash_bytes_per_s_per_byte"]) else 0.0
     sram, flash = designs["sram_bytes"] * resident, designs["flash_bytes"] * tier
     placed = placement(
         workload.footprint_bytes,

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodels import carbon, energy, ownership, power, price
-from roofline.kernel import compute_energy_relative
+from costmodels import carbon, energy, power, price
+from roofline.kernel import compute_energy_relative, peak_flop
 from roofline.memory import Number
 from roofline.precision import number_format
 from roofline.serving import request_latency_s
-from sweeps.feasible import DEMAND, PHYSICAL, physical_margins, worst
+from sweeps.feasible import PHYSICAL, physical_margins, worst
+from sweeps.per_token import Phase, per_token, times
 from sweeps.scenario import Scenario, Workload
 from sweeps.space import DESIGN_COLUMNS
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """One phase of one workload on the designs: seconds, and the average chip's dynamic joules and watts."""
-
-    seconds: Number
-    dynamic_j: Number
-    power_w: Number
-    unthrottled_s: Number
 
 
 def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
@@ -56,7 +46,7 @@ def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Numb
     columns = {name: factors[name] for name in DESIGN_COLUMNS}
     columns |= _speed_and_power(phases, scenario, static)
     columns |= {name: value for name, value in static.items() if not name.startswith("busy_")}
-    columns |= _per_token(factors, scenario, static, phases, columns["tokens_per_s"], margins)
+    columns |= per_token(factors, scenario, static, phases, columns, margins)
     return columns | margins
 
 
@@ -77,7 +67,9 @@ def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[s
     memory_usd = bought * k["dram_usd_per_byte"] + flash * k["flash_usd_per_byte"]
     packaging = price.package_usd(
         silicon,
-        in_package_memory=np.where(flash > 0, max(k["dram_in_package"], k["flash_in_package"]), k["dram_in_package"]),
+        in_package_memory=np.where(
+            flash > 0, np.maximum(k["dram_in_package"], k["flash_in_package"]), k["dram_in_package"]
+        ),
         interposer_usd_per_mm2=k["interposer_usd_per_mm2"],
         package_usd=k["package_usd"],
         substrate_usd=k["substrate_usd"],
@@ -137,16 +129,17 @@ def _ports_peak_w(factors: Mapping[str, Number], scenario: Scenario) -> Number:
     return total + power.port_peak_w(k["link_bytes_per_s"], k["link_j_per_byte"])
 
 
-def _pim_peak_j_per_flop(scenario: Scenario) -> float:
+def _pim_peak_j_per_flop(scenario: Scenario) -> Number:
     """Most energy of one operation [J]: arithmetic in memory costs what it costs on the chip."""
     k = scenario.constants
     most = max(number_format(name).energy_relative for name in (*scenario.formats, "fp32"))
-    return k["chip_j_per_flop"] * max(most, k["chip_vector_relative"])
+    dearest: Number = np.maximum(most, k["chip_vector_relative"])
+    return k["chip_j_per_flop"] * dearest
 
 
 def _phases(
     i: int, factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number], void: Number
-) -> tuple[_Phase, _Phase]:
+) -> tuple[Phase, Phase]:
     """Prefill and decode of workload i."""
     workload = scenario.workloads[i]
     return (
@@ -163,11 +156,12 @@ def _phase(
     scenario: Scenario,
     static: Mapping[str, Number],
     void: Number,
-) -> _Phase:
+) -> Phase:
     k = scenario.constants
     operators = workload.prefill if name == "prefill" else workload.decode
     flop = compute_energy_relative(operators, scenario.formats, vector=k["chip_vector_relative"])
     links = operators.total("link_bytes")
+    matrix_flop = peak_flop(operators, scenario.formats, scenario.rates)
     pass_j = energy.pass_j(
         flop * k["chip_j_per_flop"] + links * k["link_j_per_byte"],
         factors[f"{name}_sram_bytes.{i}"],
@@ -180,20 +174,32 @@ def _phase(
     if scenario.pim_tier is not None:
         pass_j = pass_j + factors[f"{name}_pim_bytes.{i}"] * k["pim_j_per_byte"]
     # Stages of a pipeline divide a pass between them; its time and its work then differ from those of one chip.
-    dynamic = _times(pass_j, workload.passes_per_chip)
+    dynamic = times(pass_j, workload.passes_per_chip)
     passes = workload.prefill_passes if name == "prefill" else workload.decode_passes
-    unthrottled = _times(factors[f"{name}_s.{i}"], passes) + void
+    unthrottled = times(factors[f"{name}_s.{i}"], passes) + void
     seconds = unthrottled
     if scenario.power_cap_w is not None:
         # Lowering the clock stretches the phase until its average power is the cap; where even that cannot help,
         # static power is above the cap and `void` is NaN already.
         room = np.maximum(scenario.power_cap_w - static["busy_static_w"], 1e-300)
         seconds = np.maximum(unthrottled, dynamic / room)
-    return _Phase(seconds, dynamic, dynamic / seconds + static["busy_static_w"], unthrottled)
+    return Phase(
+        seconds=seconds,
+        dynamic_j=dynamic,
+        power_w=dynamic / seconds + static["busy_static_w"],
+        unthrottled_s=unthrottled,
+        anchored_j=power.anchored_j(
+            static["peak_power_w"],
+            seconds,
+            matrix_flop * workload.passes_per_chip / factors["compute_flop_per_s"],
+            busy_power_share=k["busy_power_share"],
+            compute_power_share=k["compute_power_share"],
+        ),
+    )
 
 
 def _speed_and_power(
-    phases: list[tuple[_Phase, _Phase]], scenario: Scenario, static: Mapping[str, Number]
+    phases: list[tuple[Phase, Phase]], scenario: Scenario, static: Mapping[str, Number]
 ) -> dict[str, Number]:
     """Latencies and powers (worst over the mix) and rates (over the mix)."""
     decode_s: Number = 0.0
@@ -215,6 +221,7 @@ def _speed_and_power(
         "prefill_power_w": prefill_w,
         "decode_power_w": decode_w,
         "sustained_power_w": np.maximum(prefill_w, decode_w),
+        "anchored_power_w": _largest([phase.anchored_j / phase.seconds for pair in phases for phase in pair]),
     }
     if scenario.power_cap_w is not None:
         columns["throttled"] = _largest(
@@ -223,97 +230,8 @@ def _speed_and_power(
     return columns
 
 
-def _times(value: Number, count: float) -> Number:
-    """Return value x count, without a step over the designs where the count is 1."""
-    return value if count == 1.0 else value * count
-
-
 def _largest(values: list[Number]) -> Number:
     result = values[0]
     for value in values[1:]:
         result = np.maximum(result, value)
     return result
-
-
-def _per_token(
-    factors: Mapping[str, Number],
-    scenario: Scenario,
-    static: Mapping[str, Number],
-    phases: list[tuple[_Phase, _Phase]],
-    tokens_per_s: Number,
-    margins: dict[str, Number],
-) -> dict[str, Number]:
-    """Energy, cost and carbon per generated token: prefill included, idle time and the facility where they belong."""
-    k, deployment = scenario.constants, scenario.deployment
-    chips = float(deployment.parallel.chips)
-    dynamic: Number = 0.0
-    for workload, (before, after) in zip(scenario.workloads, phases, strict=True):
-        request_j = before.dynamic_j + (workload.output_tokens - 1.0) * after.dynamic_j
-        dynamic = dynamic + request_j * (chips * workload.share / (workload.batch * workload.output_tokens))
-    busy_s = 1.0 / tokens_per_s
-    utilization, owned_s = _ownership_time(busy_s, scenario, margins)
-    facility = energy.facility_j_per_token(
-        dynamic,
-        busy_s,
-        owned_s,
-        idle_w=_times(static["idle_power_w"], chips),
-        busy_over_idle_w=_times(static["busy_over_idle_w"], chips),
-        host_energy_relative=k["host_energy_relative"],
-        pue=k["pue"],
-    )
-    capital = ownership.capital_usd_per_s(
-        _times(static["price_usd"], chips),
-        _times(static["peak_power_w"], chips),
-        host_cost_share=k["host_cost_share"],
-        opex_share_per_year=k["opex_share_per_year"],
-        facility_usd_per_w=k["facility_usd_per_w"],
-        host_energy_relative=k["host_energy_relative"],
-        discount_rate_per_year=k["discount_rate_per_year"],
-        lifetime_years=deployment.lifetime_s / ownership.SECONDS_PER_YEAR,
-        facility_years=k["facility_years"],
-    )
-    usd = ownership.usd_per_token(capital, owned_s, facility, k["electricity_usd_per_j"])
-    kg = carbon.kg_per_token(
-        _times(static["embodied_kg"], chips),
-        owned_s,
-        facility,
-        lifetime_s=deployment.lifetime_s,
-        grid_kg_per_j=k["grid_kg_per_j"],
-    )
-    columns: dict[str, Number] = {
-        "energy_j_per_token": dynamic + _times(static["busy_static_w"], chips) * busy_s,
-        "facility_energy_j_per_token": facility,
-        "tco_usd_per_hour": (usd / owned_s) * 3600.0,
-        "tco_usd_per_mtoken": usd * 1e6,
-        "carbon_g_per_mtoken": kg * 1e9,
-        "utilization": utilization,
-    }
-    if "kv_cache" in scenario.modelling.flash_holds:
-        columns["flash_lifetime_years"] = _flash_lifetime_years(factors, scenario, owned_s)
-    return columns
-
-
-def _ownership_time(busy_s: Number, scenario: Scenario, margins: dict[str, Number]) -> tuple[Number, Number]:
-    """Return utilization [1] and the seconds owned per generated token; a demand no chip can meet owns NaN."""
-    if scenario.deployment.utilization is not None:
-        utilization = scenario.deployment.utilization
-        return utilization, busy_s * (1.0 / utilization)
-    demand = scenario.deployment.demand_tokens_per_s
-    assert demand is not None  # Deployment holds exactly one of the two
-    busy_share = busy_s * demand
-    margins[DEMAND] = busy_share - 1.0
-    return busy_share, np.where(busy_share <= 1.0, 1.0 / demand, np.nan)
-
-
-def _flash_lifetime_years(factors: Mapping[str, Number], scenario: Scenario, owned_s: Number) -> Number:
-    """Years until the KV cache written to flash has used up its erase cycles [year]; infinite without writes."""
-    written: Number = 0.0
-    for i, workload in enumerate(scenario.workloads):
-        steps = workload.output_tokens - 1.0
-        request = factors[f"prefill_flash_write_bytes.{i}"] + steps * factors[f"decode_flash_write_bytes.{i}"]
-        requests = workload.passes_per_chip * workload.share / (workload.batch * workload.output_tokens)
-        written = written + request * requests
-    endurance = factors["flash_bytes"] * scenario.constants["flash_endurance_cycles"]
-    seconds = endurance * owned_s / np.where(written > 0, written, 1.0)
-    # Adding 0·owned keeps NaN where nothing runs.
-    return np.where(written > 0, seconds * (1.0 / ownership.SECONDS_PER_YEAR), np.inf + 0.0 * owned_s)

@@ -21,6 +21,7 @@ from roofline.precision import Precision
 from roofline.runtimes import Runtime, runtime_of
 from sweeps.accelerator import PLAIN, on_accelerator
 from sweeps.accuracy import Prediction
+from sweeps.constants import OPERATOR_CONSTANTS, scalars
 from sweeps.factors import machine_of, placement_of
 from sweeps.operator_measurements import OperatorMeasurement
 from sweeps.operator_tables import Build, parallel_of, single, table_of
@@ -62,13 +63,14 @@ class Bench:
         ValueError
             If the row does not say how large they are, or the device not how fast it is in their formats.
         """
-        how, constants = self.scenario.modelling, self.scenario.constants
+        how = self.scenario.modelling
+        dequantization_ops, accumulator_bytes = scalars(self.scenario.constants, OPERATOR_CONSTANTS)
         build = Build(
             precision=_precision(row, chip),
             fusion=how.fused,
             parallel=self.scenario.deployment.parallel,
-            dequantization_ops=constants["dequantization_ops"],
-            accumulator_bytes=constants["accumulator_bytes"],
+            dequantization_ops=dequantization_ops,
+            accumulator_bytes=accumulator_bytes,
             rotates=how.runtime is not None and how.runtime.name in ROTATING,
         )
         table = table_of(row, build)

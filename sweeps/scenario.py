@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from costmodels import area, tables
-from costmodels.carbon import wafer_kg
-from roofline.efficiency import Efficiency, as_run
+import numpy as np
+
+from costmodels.tables import Constant
+from roofline.efficiency import as_run
 from roofline.model import (
     Model,
     dense_weight_bytes,
@@ -19,120 +20,16 @@ from roofline.model import (
     lm_head_bytes,
 )
 from roofline.operators import Number, Operators
-from roofline.parallel import ONE_CHIP, Parallel, sharded
-from roofline.phases import FUSION_GROUPS, decode, prefill
-from roofline.precision import (
-    Precision,
-    formats_area_relative,
-    peak_energy_relative,
-)
-from roofline.runtimes import Runtime
+from roofline.parallel import Parallel, sharded
+from roofline.phases import decode, prefill
+from roofline.precision import Precision
 from roofline.serving import mean_decode_context
-
-DEFAULT_FORMATS = ("tf32", "bf16", "fp16", "fp8", "int8")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One workload of a mix: what is asked of a model, and its share of the generated tokens."""
-
-    model: Model
-    prompt_tokens: int
-    output_tokens: int
-    batch: int = 1
-    precision: Precision = field(default_factory=Precision)
-    share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Technology:
-    """Choices of technology, as the names of the tables of :mod:`costmodels.tables`."""
-
-    node: str = "5nm"
-    dram_kind: str = "hbm3e"
-    flash_kind: str = "none"
-    pim: str = "none"
-    sram_style: str = "cache"
-    datapath: str = "tensor"
-    prices: str = "2026"
-    formats: tuple[str, ...] = DEFAULT_FORMATS
-    granular: bool = False
-    power_cap_w: float | None = None
-    max_dies: int | None = None
-    constants: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """How the chip is deployed; exactly one of `utilization` and `demand_tokens_per_s`.
-
-    `parallel` is how many chips work together, and on what; all workloads of a mix share them.
-    """
-
-    segment: str = "datacenter"
-    view: Literal["buyer", "cost"] = "buyer"
-    lifetime_s: float = 5 * 365.25 * 86400.0
-    utilization: float | None = 0.6
-    demand_tokens_per_s: float | None = None
-    grid: str = "world"
-    electricity_usd_per_j: float | None = None
-    volume: int | None = None
-    parallel: Parallel = ONE_CHIP
-
-    def __post_init__(self) -> None:
-        if (self.utilization is None) == (self.demand_tokens_per_s is None):
-            raise ValueError("a deployment has exactly one of utilization and demand")
-
-
-@dataclass(frozen=True)
-class Modelling:
-    """Modelling choices (PHYSICS of the kernel): what overlaps, what is resident, what is fused.
-
-    With a `runtime` passes are as that serving stack runs them, at the `efficiency` measured for it: transfers and
-    arithmetic in turn, its own fusion groups and fixed times, in place of the fields of the ideal roofline;
-    `device_class` is a name for people of what it was measured on.
-    """
-
-    overlap: Literal["full", "none"] = "full"
-    sram_residency: bool = True
-    launch_overhead_s: float = 5e-6
-    compute_efficiency: float = 1.0
-    memory_efficiency: float = 1.0
-    flash_holds: tuple[str, ...] = ("weights",)
-    flash_path: Literal["through_dram", "direct"] = "through_dram"
-    resident: Literal["one", "all"] = "one"
-    mla_absorbed: bool = True
-    split_qkv: bool = False
-    fusion: tuple[str, ...] = FUSION_GROUPS
-    runtime: Runtime | None = None
-    efficiency: Efficiency = field(default_factory=Efficiency)
-    device_class: str = ""
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether real efficiencies are in it, or it is the ideal roofline."""
-        return self.runtime is not None
-
-    @property
-    def compute_share(self) -> float:
-        """Share of the peak rate all matrix work reaches [1]; of a calibrated pass each operator has its own."""
-        return 1.0 if self.calibrated else self.compute_efficiency
-
-    @property
-    def memory_share(self) -> Number:
-        """Share of the DRAM bandwidth that is reached [1]."""
-        return self.efficiency.memory_share if self.calibrated else self.memory_efficiency
-
-    @property
-    def fused(self) -> tuple[str, ...]:
-        """Fusion groups in force."""
-        return self.fusion if self.runtime is None else self.runtime.fusion
-
-    @property
-    def flash_classes(self) -> tuple[str, ...]:
-        """Placement classes that may live in flash."""
-        classes = ("dense", "experts", "embedding") if "weights" in self.flash_holds else ()
-        return (*classes, "kv_cache") if "kv_cache" in self.flash_holds else classes
+from sweeps.choices import DEFAULT_FORMATS as DEFAULT_FORMATS
+from sweeps.choices import Deployment as Deployment
+from sweeps.choices import Modelling as Modelling
+from sweeps.choices import Request as Request
+from sweeps.choices import Technology as Technology
+from sweeps.constants import OPERATOR_CONSTANTS, any_positive, chosen_constants, resolved_constants, scalars
 
 
 @dataclass(frozen=True)
@@ -164,13 +61,13 @@ class Workload:
     prefill: Operators
     decode: Operators
     footprint_bytes: Mapping[str, float]
-    reserve_bytes: float = 0.0
+    reserve_bytes: Number = 0.0
     prefill_passes: float = 1.0
     decode_passes: float = 1.0
     passes_per_chip: float = 1.0
 
     @property
-    def footprint_total_bytes(self) -> float:
+    def footprint_total_bytes(self) -> Number:
         """Bytes the workload needs in all [byte]."""
         return sum(self.footprint_bytes.values()) + self.reserve_bytes
 
@@ -189,11 +86,19 @@ class Limit:
 class Scenario:
     """What :func:`sweeps.evaluate.evaluate` needs besides the designs.
 
-    `rates` are those of the number formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
+    Attributes
+    ----------
+    workloads : tuple of Workload
+    constants : mapping of name to number
+        SI units. Where they are samples, an array (samples, 1) each: designs (n,) then have metrics (samples, n).
+    rates : mapping of format to rate
+        Of the number formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
+    requests, technology
+        What the workloads and the constants were made from.
     """
 
     workloads: tuple[Workload, ...]
-    constants: Mapping[str, float]
+    constants: Mapping[str, Number]
     formats: tuple[str, ...]
     modelling: Modelling
     deployment: Deployment
@@ -201,13 +106,20 @@ class Scenario:
     granular: bool = False
     power_cap_w: float | None = None
     limits: tuple[Limit, ...] = ()
+    requests: tuple[Request, ...] = ()
+    technology: Technology = field(default_factory=Technology)
+
+    @property
+    def ranges(self) -> dict[str, Constant]:
+        """Every constant of its choices with value, low, high and source; what the study says has no range."""
+        return chosen_constants(self.technology, self.deployment)
 
     @property
     def pim_tier(self) -> Literal["dram", "flash"] | None:
         """The memory tier that computes, if any."""
-        if self.constants["pim_dram_bandwidth_relative"] > 0:
+        if any_positive(self.constants["pim_dram_bandwidth_relative"]):
             return "dram"
-        return "flash" if self.constants["pim_flash_bytes_per_s_per_byte"] > 0 else None
+        return "flash" if any_positive(self.constants["pim_flash_bytes_per_s_per_byte"]) else None
 
 
 def scenario(
@@ -238,7 +150,35 @@ def scenario(
         granular=technology.granular,
         power_cap_w=technology.power_cap_w,
         limits=tuple(limits),
+        requests=tuple(requests),
+        technology=technology,
     )
+
+
+def with_constants(given: Scenario, values: Mapping[str, Number]) -> Scenario:
+    """Return the same scenario with some constants replaced, and all that follows from them.
+
+    Parameters
+    ----------
+    given : Scenario
+        As :func:`scenario` made it.
+    values : mapping of name to number
+        SI units; floats, or arrays (samples, 1) of samples. Those of :data:`OPERATOR_CONSTANTS` are one number each.
+
+    Raises
+    ------
+    ValueError
+        If a constant is unknown, or one that operators are made with takes several values.
+    """
+    technology = replace(given.technology, constants={**given.technology.constants, **values})
+    constants = resolved_constants(technology, given.deployment)
+    same = all(np.array_equal(constants[name], given.constants[name]) for name in OPERATOR_CONSTANTS)
+    reserve = constants["os_reserve_bytes"] - given.constants["os_reserve_bytes"]
+    if same:
+        workloads = tuple(replace(w, reserve_bytes=w.reserve_bytes + reserve) for w in given.workloads)
+    else:
+        workloads = _workloads(given.requests, given.modelling, constants, given.deployment.parallel)
+    return replace(given, technology=technology, constants=constants, workloads=workloads)
 
 
 def _check_pim(technology: Technology) -> None:
@@ -251,75 +191,14 @@ def _check_pim(technology: Technology) -> None:
         raise ValueError(f"technology.pim {technology.pim} needs DRAM of kind {kind}, got dram_kind {there}")
 
 
-def resolved_constants(technology: Technology, deployment: Deployment) -> dict[str, float]:
-    """Return every constant of the cost models by name [SI], for these choices, with the overrides applied."""
-    chosen = {
-        "common": "",
-        "nodes": technology.node,
-        "dram": technology.dram_kind,
-        "flash": technology.flash_kind,
-        "pim": technology.pim,
-        "sram": technology.sram_style,
-        "datapath": technology.datapath,
-        "segments": deployment.segment,
-        "grids": deployment.grid,
-    }
-    values = {
-        name: constant.value
-        for table, option in chosen.items()
-        for name, constant in tables.constants(table, option).items()
-    }
-    prices = tables.constants("prices", technology.prices)
-    values["dram_usd_per_byte"] = prices[f"{technology.dram_kind}_usd_per_byte"].value
-    flash_price = prices.get(f"{technology.flash_kind}_usd_per_byte")
-    values["flash_usd_per_byte"] = flash_price.value if flash_price else 0.0
-    if deployment.electricity_usd_per_j is not None:
-        values["electricity_usd_per_j"] = deployment.electricity_usd_per_j
-    if technology.max_dies is not None:
-        values["max_dies"] = float(technology.max_dies)
-    unknown = set(technology.constants) - set(values)
-    if unknown:
-        raise ValueError(f'there is no constant "{min(unknown)}"')
-    values.update(technology.constants)
-    return _derived(values, technology, deployment)
-
-
-def _derived(values: dict[str, float], technology: Technology, deployment: Deployment) -> dict[str, float]:
-    """Add the products of constants that no design changes."""
-    k = values
-    chip_energy = k["compute_j_per_flop"] * k["compute_energy_relative"] * k["segment_energy_relative"]
-    k["chip_j_per_flop"] = chip_energy * k["datapath_energy_relative"]
-    k["chip_vector_relative"] = k["vector_energy_relative"] / k["datapath_energy_relative"]
-    k["formats_area_relative"] = formats_area_relative(technology.formats)
-    k["format_peak_relative"] = peak_energy_relative(technology.formats)
-    # Logic in a memory die leaves less room for cells: a byte takes more of the die, of its price and its carbon.
-    for tier in ("dram", "flash"):
-        for what in ("usd", "kg"):
-            k[f"{tier}_{what}_per_byte"] *= k[f"pim_{tier}_die_relative"]
-    k["wafer_kg"] = wafer_kg(
-        wafer_diameter_mm=k["wafer_diameter_mm"],
-        fab_kg_per_j=k["fab_kg_per_j"],
-        fab_j_per_mm2=k["fab_j_per_mm2"],
-        fab_gas_kg_per_mm2=k["fab_gas_kg_per_mm2"],
-        fab_material_kg_per_mm2=k["fab_material_kg_per_mm2"],
-    )
-    k["link_extra_mm2"] = area.link_extra_mm2(
-        k["link_bytes_per_s"],
-        link_phy_mm2_per_byte_per_s=k["link_phy_mm2_per_byte_per_s"],
-        fixed_link_mm2=k["fixed_link_mm2"],
-    )
-    k["view_markup_relative"] = k["markup_relative"] if deployment.view == "buyer" else 1.0
-    return k
-
-
 def _workloads(
-    requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, float], parallel: Parallel
+    requests: Sequence[Request], modelling: Modelling, constants: Mapping[str, Number], parallel: Parallel
 ) -> tuple[Workload, ...]:
     # Workloads of one model in one weight format share its weights.
     weights = {
         (r.model, r.precision.weight_formats): sum(_weights(r.model, r.precision, parallel).values()) for r in requests
     }
-    ops, accumulator = constants["dequantization_ops"], constants["accumulator_bytes"]
+    ops, accumulator = scalars(constants, OPERATOR_CONSTANTS)
     result = []
     for request in requests:
         own = weights[request.model, request.precision.weight_formats]

@@ -155,6 +155,7 @@ def modellings(draw: st.DrawFn, flash_path: str | None = None) -> Modelling:
         mla_absorbed=draw(st.booleans()),
         split_qkv=draw(st.booleans()),
         fusion=draw(st.sampled_from([FUSION_GROUPS, ("attention",), ()])),
+        power=draw(st.sampled_from(["first_principles", "anchored"])),
         **draw(st.just({}) | stacks()),
     )
 

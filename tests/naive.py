@@ -188,7 +188,7 @@ def run_pass(
     work: Pass, sizes: Mapping[str, float], home: Mapping[str, Any], chip: Mapping[str, Any], modelling: Any
 ) -> dict[str, float]:
     """Seconds and dynamic joules of a pass, and the KV bytes it writes to flash."""
-    total = {"seconds": work.host_s, "joules": 0.0, "flash_kv_writes": 0.0}
+    total = {"seconds": work.host_s, "joules": 0.0, "flash_kv_writes": 0.0, "matrix_s": 0.0, "flop": 0.0}
     rates = reached(modelling)
     for kernel in work.kernels:
         ports: Any = Ports(kernel, sizes, home, chip, modelling)
@@ -213,6 +213,8 @@ def run_pass(
         joules += ports.sram * chip["sram_j"] + ports.dram * chip["dram_j"] + ports.flash * chip["flash_j"]
         total["seconds"] += kernel.times * (spent + rates["kernel_s"])
         total["joules"] += kernel.times * joules
+        total["matrix_s"] += kernel.times * kernel.flop / (chip["flop_per_s"] * rate)
+        total["flop"] += kernel.times * kernel.flop
         total["flash_kv_writes"] += kernel.times * ports.flash_writes
     return total
 
@@ -389,7 +391,7 @@ def evaluate_one(
         "dram_units": chip["units"],
     }
     columns |= bill(chip, deployment, k, design)
-    columns |= performance(requests, homes, chip, technology, modelling, buildable)
+    columns |= performance(requests, homes, chip, technology, modelling, k, buildable)
     columns |= per_token(columns, deployment, modelling, k, design, chip)
     for name in [name for name in columns if name.startswith("_")]:
         del columns[name]
@@ -454,12 +456,26 @@ def physical_margins(
 
 
 def performance(
-    requests: Sequence[Any], homes: Sequence[Any], chip: Any, technology: Any, modelling: Any, buildable: bool
+    requests: Sequence[Any],
+    homes: Sequence[Any],
+    chip: Any,
+    technology: Any,
+    modelling: Any,
+    k: Mapping[str, float],
+    buildable: bool,
 ) -> dict[str, float]:
     """Latencies and powers (the worst of the mix), rates and busy joules (over the mix)."""
-    worst = ["ttft_s", "tpot_s", "request_latency_s", "prefill_power_w", "decode_power_w", "throttled"]
+    worst = [
+        "ttft_s",
+        "tpot_s",
+        "request_latency_s",
+        "prefill_power_w",
+        "decode_power_w",
+        "anchored_power_w",
+        "throttled",
+    ]
     columns = dict.fromkeys(worst, 0.0)
-    decode_s = busy_s = dynamic_j = kv_writes = 0.0
+    decode_s = busy_s = dynamic_j = kv_writes = anchored_j = flop = 0.0
     for request, home in zip(requests, homes, strict=True):
         phase = {}
         for name in ("prefill", "decode"):
@@ -471,6 +487,9 @@ def performance(
             columns[f"{name}_power_w"] = max(
                 columns[f"{name}_power_w"], step["joules"] / step["seconds"] + chip["busy_w"]
             )
+            use = min(1.0, k["busy_power_share"] + k["compute_power_share"] * step["matrix_s"] / step["seconds"])
+            step["anchored_w"] = use * chip["peak_w"]
+            columns["anchored_power_w"] = max(columns["anchored_power_w"], step["anchored_w"])
             columns["throttled"] = max(columns["throttled"], 1 - unthrottled / step["seconds"])
             phase[name] = step
         before, after = phase["prefill"], phase["decode"]
@@ -482,12 +501,16 @@ def performance(
         decode_s += request.share * after["seconds"] / request.batch
         busy_s += request.share * latency / tokens
         dynamic_j += request.share * (before["joules"] + steps * after["joules"]) / tokens
+        both = (before["anchored_w"] * before["seconds"]) + steps * (after["anchored_w"] * after["seconds"])
+        anchored_j += request.share * both / tokens
+        flop += request.share * (before["flop"] + steps * after["flop"]) / tokens
         kv_writes += request.share * (before["flash_kv_writes"] + steps * after["flash_kv_writes"]) / tokens
     columns["decode_tokens_per_s"], columns["tokens_per_s"] = 1 / decode_s, 1 / busy_s
     columns["sustained_power_w"] = max(columns["prefill_power_w"], columns["decode_power_w"])
     if technology.power_cap_w is None:
         del columns["throttled"]
     columns |= {"_busy_s": busy_s, "_dynamic_j": dynamic_j, "_kv_writes": kv_writes}
+    columns |= {"_anchored_j": anchored_j, "_flop": flop}
     return columns if buildable else dict.fromkeys(columns, math.nan)
 
 
@@ -508,7 +531,8 @@ def per_token(
         utilization = deployment.demand_tokens_per_s * busy_s
         owned_s = 1 / deployment.demand_tokens_per_s if utilization <= 1 else math.nan
     energy = dynamic_j + chip["busy_w"] * busy_s
-    facility = (energy + chip["idle_w"] * (owned_s - busy_s)) * k["host_energy_relative"] * k["pue"]
+    metered = columns["_anchored_j"] if modelling.power == "anchored" else energy
+    facility = (metered + chip["idle_w"] * (owned_s - busy_s)) * k["host_energy_relative"] * k["pue"]
     server = columns["price_usd"] * (1 + k["host_cost_share"])
     watts = chip["peak_w"] * k["host_energy_relative"]
     years, rate = deployment.lifetime_s / YEAR_S, k["discount_rate_per_year"]
@@ -519,10 +543,14 @@ def per_token(
     kg = columns["embodied_kg"] / tokens_in_life + facility * k["grid_kg_per_j"]
     result = {
         "energy_j_per_token": energy,
+        "anchored_energy_j_per_token": columns["_anchored_j"],
         "facility_energy_j_per_token": facility,
         "tco_usd_per_hour": 3600 * usd / owned_s,
         "tco_usd_per_mtoken": usd * 1e6,
         "carbon_g_per_mtoken": kg * 1e3 * 1e6,
+        "cci_g_per_eflop": kg * 1e3 / (columns["_flop"] / 1e18),
+        "cdp_kg_s": columns["embodied_kg"] * columns["request_latency_s"],
+        "cep_kg_j_per_token": columns["embodied_kg"] * energy,
         "utilization": utilization,
     }
     if "kv_cache" in modelling.flash_holds:

@@ -321,6 +321,7 @@ def modellings(draw: st.DrawFn) -> Modelling:
         mla_absorbed=draw(st.booleans()),
         split_qkv=draw(st.booleans()),
         fusion=tuple(name for name in FUSION_GROUPS if draw(st.booleans())),
+        power=draw(st.sampled_from(("first_principles", "anchored"))),
         **draw(st.just({}) | stacks()),
     )
 

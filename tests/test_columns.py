@@ -22,6 +22,9 @@ SUFFIXES = {
     "_usd_per_mtoken": "USD/Mtoken",
     "_g_per_mtoken": "g/Mtoken",
     "_kg": "kg",
+    "_g_per_eflop": "g/Eflop",
+    "_kg_s": "kg*second",
+    "_kg_j_per_token": "kg*joule/token",
     "_years": "year",
     "_s": "second",
 }
@@ -48,7 +51,7 @@ def test_shown_units_are_the_stored_ones_scaled(units: pint.UnitRegistry) -> Non
     for name, one in COLUMNS.items():
         shown = display(name, [1.0])[1].replace("CO₂e", "").replace("mm²", "mm**2")
         shown = {"%": "0.01", "": "1"}.get(shown, shown.replace("GB", "Gbyte").replace("MiB", "Mibyte"))
-        shown = shown.replace("TFLOP", "Tflop").replace("years", "year")
+        shown = shown.replace("TFLOP", "Tflop").replace("EFLOP", "Eflop").replace("·", "*").replace("years", "year")
         stored = units.Quantity(1.0, "" if one.unit == "1" else one.unit)
         assert units.Quantity(shown).to(stored.units).magnitude == pytest.approx(one.shown_size, rel=1e-12), name
 

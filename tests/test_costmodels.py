@@ -9,7 +9,8 @@ import pytest
 from flat_memory import design, evaluated, request
 
 from costmodels import area, carbon, energy, ownership, power, price, tables, wafer
-from sweeps.scenario import Deployment, Modelling, Technology, resolved_constants, scenario
+from sweeps.constants import resolved_constants
+from sweeps.scenario import Deployment, Modelling, Technology, scenario
 
 WAFER = {"wafer_diameter_mm": 300.0, "edge_exclusion_mm": 3.0, "scribe_mm": 0.1}
 YEAR_S = 365.25 * 86400
@@ -309,3 +310,52 @@ def test_embodied_carbon_of_an_h100_without_its_host() -> None:
     of = scenario([ASKED], Technology(node="4nm", dram_kind="hbm3"), Deployment(), Modelling())
     got = evaluated(H100, of)["embodied_kg"] - of.constants["host_kg"]
     assert got == pytest.approx(164.0, rel=0.25)  # NVIDIA HGX H100 product carbon footprint, 1312 kg of eight
+
+
+# Power by measured shares of the limit
+
+
+def test_anchored_energy_is_a_share_of_the_limit_and_never_more() -> None:
+    def of(seconds: float, matrix_s: float) -> float:
+        joules = power.anchored_j(700.0, seconds, matrix_s, busy_power_share=0.6, compute_power_share=1.0)
+        return float(np.asarray(joules))
+
+    assert of(2.0, 0.0) == pytest.approx(2.0 * 0.6 * 700.0)
+    assert of(2.0, 0.4) == pytest.approx(2.0 * (0.6 + 0.2) * 700.0)
+    assert of(2.0, 2.0) == pytest.approx(2.0 * 700.0)
+
+
+def test_modelling_power_says_what_the_meter_counts() -> None:
+    technology = Technology(node="4nm", dram_kind="hbm3")
+    found = {
+        how: evaluated(H100, scenario([ASKED], technology, Deployment(utilization=1.0), Modelling(power=how)))
+        for how in ("first_principles", "anchored")
+    }
+    k = resolved_constants(technology, Deployment())
+    meter = k["host_energy_relative"] * k["pue"]
+    for how, column in (("first_principles", "energy_j_per_token"), ("anchored", "anchored_energy_j_per_token")):
+        assert found[how]["facility_energy_j_per_token"] == pytest.approx(found[how][column] * meter, rel=1e-12)
+    for column in ("energy_j_per_token", "anchored_energy_j_per_token", "peak_power_w", "embodied_kg"):
+        assert found["anchored"][column] == found["first_principles"][column]
+    assert found["anchored"]["anchored_power_w"] <= found["anchored"]["peak_power_w"]
+
+
+# Carbon with delay, energy and work
+
+
+def test_carbon_metrics_are_products_and_shares_of_other_columns() -> None:
+    got = h100()
+    assert got["cdp_kg_s"] == got["embodied_kg"] * got["request_latency_s"]
+    assert got["cep_kg_j_per_token"] == got["embodied_kg"] * got["energy_j_per_token"]
+    # 2 FLOP per weight: 6.98e9 in the layers, for 1024 + 256 tokens, and 0.53e9 in the head, for 256; attention is 2 %.
+    eflop_per_mtoken = 2 * (6.98e9 * 1280 / 256 + 0.53e9) * 1e6 / 1e18
+    assert got["cci_g_per_eflop"] == pytest.approx(got["carbon_g_per_mtoken"] / eflop_per_mtoken, rel=0.04)
+
+
+def test_carbon_intensity_counts_work_done_and_not_the_peak() -> None:
+    """A chip of which batch 1 uses little has a high intensity, however high its peak."""
+    slow = request("llama-3-8b", prompt=64, output=256)
+    busy = request("llama-3-8b", prompt=64, output=256, batch=64)
+    technology = Technology(node="4nm", dram_kind="hbm3")
+    alone, together = (evaluated(H100, scenario([r], technology, Deployment(), Modelling())) for r in (slow, busy))
+    assert alone["cci_g_per_eflop"] > 20 * together["cci_g_per_eflop"]

@@ -21,6 +21,7 @@ from roofline.catalog import model
 from roofline.operators import Operator, Operators
 from roofline.phases import FUSION_GROUPS, decode, prefill
 from roofline.precision import Precision, arithmetic_format, formats, native_format
+from sweeps.constants import resolved_constants
 from sweeps.evaluate import evaluate
 from sweeps.factors import factors
 from sweeps.scenario import (
@@ -30,7 +31,6 @@ from sweeps.scenario import (
     Request,
     Scenario,
     Technology,
-    resolved_constants,
     scenario,
 )
 from sweeps.space import DESIGN_COLUMNS, Axis, Space

@@ -16,9 +16,10 @@ from roofline.parallel import ONE_CHIP, Parallel
 from roofline.precision import Precision
 from sweeps.accelerator import on_accelerator
 from sweeps.breakdown import breakdown
+from sweeps.constants import resolved_constants
 from sweeps.evaluate import evaluate
 from sweeps.factors import factors, machine_of, placement_of
-from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology, resolved_constants, scenario
+from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology, scenario
 
 HBM_PORT, HBM_INSIDE = 819e9, 4 * 819e9
 

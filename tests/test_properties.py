@@ -37,10 +37,11 @@ from roofline.model import Model
 from roofline.phases import decode, prefill
 from roofline.precision import Precision, formats
 from roofline.serving import mean_decode_context
+from sweeps.constants import resolved_constants
 from sweeps.evaluate import evaluate
 from sweeps.factors import PIM, directions, factors, machine_of, placement_of
 from sweeps.feasible import PHYSICAL, reason_codes, reasons
-from sweeps.scenario import Deployment, Limit, Modelling, Request, Scenario, Technology, resolved_constants, scenario
+from sweeps.scenario import Deployment, Limit, Modelling, Request, Scenario, Technology, scenario
 from sweeps.space import DESIGN_COLUMNS
 
 SLACK = 1e-12

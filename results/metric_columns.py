@@ -1,0 +1,300 @@
+"""The columns of designs and of their metrics: what each is, in which unit, and how people are shown it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["max", "min"]
+Kind = Literal["design", "metric", "margin", "status"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables, files and study files; a physical quantity ends in its unit.
+    unit : str
+        Unit of the stored numbers, as text that pint parses; ``"1"`` for none.
+    meaning : str
+        What the number is, in one or two sentences.
+    better : {"max", "min"}, optional
+        The direction a buyer wants; None where that depends on the question.
+    kind : {"design", "metric", "margin", "status"}
+        A choice, a result of it, a distance to a limit (<= 0 is feasible), or bookkeeping.
+    label : str
+        A few words for an axis of a picture; the name where empty.
+    shown_unit : str
+        The unit people are shown; `unit` where empty, nothing where the column has none.
+    shown_size : float
+        Size of the shown unit [unit], so that shown number = stored number / shown_size.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    better: Better | None
+    kind: Kind
+    label: str = ""
+    shown_unit: str = ""
+    shown_size: float = 1.0
+
+
+DESIGN = (
+    Column("dram_bytes_per_s", "byte/s", "DRAM bandwidth of one chip", "max", "design", "DRAM bandwidth", "GB/s", 1e9),
+    Column(
+        "compute_flop_per_s",
+        "flop/s",
+        "peak rate of one chip for dense 16-bit arithmetic; 1 multiply-add = 2 FLOP",
+        "max",
+        "design",
+        "compute",
+        "TFLOP/s",
+        1e12,
+    ),
+    Column("sram_bytes", "byte", "SRAM of one chip: tile buffer, residents", "max", "design", "SRAM", "MiB", 2.0**20),
+    Column("dram_bytes", "byte", "DRAM capacity of one chip", "max", "design", "DRAM", "GB", 1e9),
+    Column("flash_bytes", "byte", "flash capacity of one chip; 0 = no flash tier", "max", "design", "flash", "GB", 1e9),
+)
+
+SPEED = (
+    Column(
+        "ttft_s",
+        "second",
+        "time to first token: one prefill pass over the prompts of a batch; the worst workload of the mix",
+        "min",
+        "metric",
+        "time to first token",
+        "s",
+    ),
+    Column(
+        "tpot_s",
+        "second",
+        "time per output token: one decode step at the mean context (prompt + output/2); the worst workload of the mix",
+        "min",
+        "metric",
+        "time per output token",
+        "ms",
+        1e-3,
+    ),
+    Column(
+        "request_latency_s",
+        "second",
+        "ttft_s + (output tokens - 1) * tpot_s; the worst workload of the mix",
+        "min",
+        "metric",
+        "request latency",
+        "s",
+    ),
+    Column(
+        "decode_tokens_per_s",
+        "token/second",
+        "generated tokens per second of the deployment while it decodes, over the mix: 1 / sum(share * tpot / batch)",
+        "max",
+        "metric",
+        "decode rate",
+        "token/s",
+    ),
+    Column(
+        "tokens_per_s",
+        "token/second",
+        "generated tokens per second of the deployment with prefill counted, over the mix: "
+        "1 / sum(share * request latency / (batch * output tokens))",
+        "max",
+        "metric",
+        "total rate",
+        "token/s",
+    ),
+)
+
+POWER = (
+    Column(
+        "energy_j_per_token",
+        "joule/token",
+        "energy of the package (dies, DRAM, flash) while busy, prefill included, per generated token over the mix",
+        "min",
+        "metric",
+        "energy",
+        "J/token",
+    ),
+    Column(
+        "anchored_energy_j_per_token",
+        "joule/token",
+        "energy_j_per_token by what devices were measured to draw of their power limit; a design's is its peak power",
+        "min",
+        "metric",
+        "anchored energy",
+        "J/token",
+    ),
+    Column(
+        "facility_energy_j_per_token",
+        "joule/token",
+        "energy_j_per_token (anchored_energy_j_per_token with modelling.power: anchored) plus idle time, host and PUE: "
+        "what the meter of the site counts",
+        "min",
+        "metric",
+        "facility energy",
+        "J/token",
+    ),
+    Column(
+        "prefill_power_w",
+        "watt",
+        "energy of the prefill phase / its time, per chip; the worst workload of the mix",
+        "min",
+        "metric",
+        "prefill power",
+        "W",
+    ),
+    Column(
+        "decode_power_w",
+        "watt",
+        "energy of the decode phase / its time, per chip; the worst workload of the mix",
+        "min",
+        "metric",
+        "decode power",
+        "W",
+    ),
+    Column(
+        "sustained_power_w",
+        "watt",
+        "the larger of prefill and decode power over the mix, per chip: what a cooling limit constrains",
+        "min",
+        "metric",
+        "sustained power",
+        "W",
+    ),
+    Column(
+        "anchored_power_w",
+        "watt",
+        "power by measured shares of the power limit, per chip: the larger of prefill and decode over the mix",
+        "min",
+        "metric",
+        "anchored power",
+        "W",
+    ),
+    Column(
+        "peak_power_w",
+        "watt",
+        "static power plus compute, SRAM, DRAM and flash all at their ceilings at once, per chip",
+        "min",
+        "metric",
+        "peak power",
+        "W",
+    ),
+    Column("idle_power_w", "watt", "power of one chip that is on and has no work", "min", "metric", "idle power", "W"),
+)
+
+COST = (
+    Column("chips", "1", "chips of the deployment that work together on its requests", "min", "metric", "chips"),
+    Column("die_area_mm2", "mm**2", "silicon of one chip, all its dies", "min", "metric", "die area", "mm²"),
+    Column("dies", "1", "dies of one chip: reticle-sized at most, so a large chip is split", "min", "metric", "dies"),
+    Column(
+        "dram_units",
+        "1",
+        "DRAM units (stacks, packages or channels) of one chip that its bandwidth needs; fractional unless granular",
+        "min",
+        "metric",
+        "DRAM units",
+    ),
+    Column(
+        "bom_usd",
+        "USD",
+        "bill of materials of one chip (dies, DRAM, flash, package); a cost",
+        "min",
+        "metric",
+        "BOM",
+    ),
+    Column(
+        "price_usd",
+        "USD",
+        "what the study's view pays for one chip: bill of materials times markup (view: buyer), or cost (view: cost)",
+        "min",
+        "metric",
+        "price",
+    ),
+    Column(
+        "tco_usd_per_hour",
+        "USD/hour",
+        "total cost of ownership of the deployment per hour: capital, facility, energy, maintenance",
+        "min",
+        "metric",
+        "TCO",
+    ),
+    Column(
+        "tco_usd_per_mtoken",
+        "USD/Mtoken",
+        "total cost of ownership of the deployment per million generated tokens, prefill included",
+        "min",
+        "metric",
+        "TCO",
+    ),
+    Column("embodied_kg", "kg", "CO2-equivalent emitted to make one chip", "min", "metric", "embodied CO₂e"),
+    Column(
+        "carbon_g_per_mtoken",
+        "g/Mtoken",
+        "CO2-equivalent, embodied and operational, of the deployment per million generated tokens, prefill included",
+        "min",
+        "metric",
+        "carbon",
+        "g CO₂e/Mtoken",
+    ),
+    Column(
+        "cci_g_per_eflop",
+        "g/Eflop",
+        "compute carbon intensity: that carbon per 10^18 FLOP of matrix work done, prefill included (not of the peak)",
+        "min",
+        "metric",
+        "carbon intensity",
+        "g CO₂e/EFLOP",
+    ),
+    Column(
+        "cdp_kg_s",
+        "kg*second",
+        "carbon-delay product: embodied_kg * request_latency_s (ACT, ISCA 2022)",
+        "min",
+        "metric",
+        "carbon x delay",
+        "kg·s",
+    ),
+    Column(
+        "cep_kg_j_per_token",
+        "kg*joule/token",
+        "carbon-energy product: embodied_kg * energy_j_per_token (ACT, ISCA 2022)",
+        "min",
+        "metric",
+        "carbon x energy",
+        "kg·J/token",
+    ),
+    Column(
+        "utilization",
+        "1",
+        "share of its powered-on life that the deployment generates; given by the study, or demand / tokens_per_s",
+        None,
+        "metric",
+        "utilization",
+        "%",
+        0.01,
+    ),
+    Column(
+        "throttled",
+        "1",
+        "share of bandwidth and compute that technology.power_cap takes away; 0 = not throttled",
+        "min",
+        "metric",
+        "throttled",
+        "%",
+        0.01,
+    ),
+    Column(
+        "flash_lifetime_years",
+        "year",
+        "years until flash that holds KV cache is worn out at the deployment's rate; infinite if nothing is written",
+        "max",
+        "metric",
+        "flash lifetime",
+        "years",
+    ),
+)
