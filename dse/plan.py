@@ -177,6 +177,7 @@ def _technology(study: Study) -> Technology:
         granular=given.granular,
         power_cap_w=given.power_cap,
         max_dies=given.max_dies,
+        yield_model=given.yield_model,
         constants=dict(given.constants),
     )
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from costmodels.yields import YIELD_MODELS
 from dse.errors import did_you_mean, shown
 from dse.study_rules import (
     Choice,
@@ -92,6 +93,8 @@ class Technology(Part):
     granular: Annotated[bool, Switch()] = False
     power_cap: Annotated[float | None, Quantity("watt", optional=True)] = None
     max_dies: Annotated[int | None, Whole(1, 1024, optional=True)] = None
+    #: how defects are spread over a wafer
+    yield_model: Annotated[str, Choice(YIELD_MODELS)] = "negative_binomial"
     constants: Annotated[
         dict[Annotated[str, Named("constants", "a constant")], Annotated[float, Number(least=0.0)]], _Constants()
     ] = Field(default_factory=dict)

@@ -47,6 +47,7 @@ class Technology:
     granular: bool = False
     power_cap_w: float | None = None
     max_dies: int | None = None
+    yield_model: str = "negative_binomial"
     constants: Mapping[str, Number] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
