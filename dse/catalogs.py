@@ -159,6 +159,7 @@ def vocabulary(
         segments=tables.options("segments"),
         grids=tables.options("grids"),
         constants=tuple(constants),
+        constant_rows=constants,
         columns={c.name: c.unit for c in COLUMNS.values() if c.kind in ("design", "metric", "margin")},
         known_model=known.check,
         pims=tables.options("pim"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.study import Study
+from dse.study_constants import Ranged
 from roofline.precision import Precision
 from roofline.runtimes import Runtime, runtime
 from sweeps.problem import Objective, Problem, ScenarioColumn
@@ -178,7 +179,8 @@ def _technology(study: Study) -> Technology:
         power_cap_w=given.power_cap,
         max_dies=given.max_dies,
         yield_model=given.yield_model,
-        constants=dict(given.constants),
+        constants={name: one.value if isinstance(one, Ranged) else one for name, one in given.constants.items()},
+        ranges={name: (one.low, one.high) for name, one in given.constants.items() if isinstance(one, Ranged)},
     )
 
 

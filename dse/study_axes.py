@@ -152,7 +152,7 @@ def take_axes(
             columns = _take_design(design, tree, context, problems, taken)
         elif section in SECTIONS:
             for where, rule, holder, key in _scalars(tree, section):
-                if isinstance(holder[key], list | tuple | dict):
+                if not rule.is_value(holder[key]):
                     _take(".".join(map(str, where)), where, rule, holder[key], tree, context, problems, taken)
     tree.pop("design", None)
     if (count := sum(len(one.axis.values) for one in taken)) > MOST_SCENARIO_VALUES:

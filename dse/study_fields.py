@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from costmodels.yields import YIELD_MODELS
 from dse.errors import did_you_mean, shown
+from dse.study_constants import Constants, ConstantValue, Ranged
 from dse.study_rules import (
     Choice,
     Context,
@@ -70,15 +71,6 @@ class Workload(Part):
     share: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
 
 
-class _Constants(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> object:
-        if not isinstance(value, dict) or len(value) > 256:
-            raise ValueError(f"expected at most 256 constants such as {{pue: 1.2}}, got {shown(value)}")
-        return value
-
-
 class Technology(Part):
     """What the chip is made of."""
 
@@ -96,7 +88,7 @@ class Technology(Part):
     #: how defects are spread over a wafer
     yield_model: Annotated[str, Choice(YIELD_MODELS)] = "negative_binomial"
     constants: Annotated[
-        dict[Annotated[str, Named("constants", "a constant")], Annotated[float, Number(least=0.0)]], _Constants()
+        dict[Annotated[str, Named("constants", "a constant")], Annotated[float | Ranged, ConstantValue()]], Constants()
     ] = Field(default_factory=dict)
 
 

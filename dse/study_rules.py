@@ -66,6 +66,14 @@ class Rule:
     def _clean(self, value: object, context: Context) -> Any:
         raise NotImplementedError
 
+    def named(self, name: str) -> Rule:
+        """The rule of the value with this name, where values of a mapping differ by their names."""
+        return self
+
+    def is_value(self, raw: object) -> bool:
+        """Whether it is one value, not a list or a range of them."""
+        return not isinstance(raw, list | tuple | dict)
+
     def written(self, number: float) -> Value:
         """A number of a range as it would stand in YAML."""
         return number

@@ -9,7 +9,7 @@ import numpy as np
 
 from costmodels import area, tables
 from costmodels.carbon import wafer_kg
-from costmodels.tables import Constant
+from costmodels.tables import Constant, check_distribution
 from roofline.operators import Number
 from roofline.precision import formats_area_relative, peak_energy_relative
 from sweeps.choices import Deployment, Technology
@@ -49,7 +49,14 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
     found["dram_usd_per_byte"] = replace(prices[f"{technology.dram_kind}_usd_per_byte"], name="dram_usd_per_byte")
     flash = prices.get(f"{technology.flash_kind}_usd_per_byte")
     if flash is None:
-        flash = replace(found["dram_usd_per_byte"], value=0.0, low=0.0, high=0.0, source="assumption: no flash fitted")
+        flash = replace(
+            found["dram_usd_per_byte"],
+            value=0.0,
+            low=0.0,
+            high=0.0,
+            distribution="fixed",
+            source="assumption: no flash fitted",
+        )
     found["flash_usd_per_byte"] = replace(flash, name="flash_usd_per_byte")
     if deployment.electricity_usd_per_j is not None:
         price = deployment.electricity_usd_per_j
@@ -67,7 +74,13 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
 
 def _given(constant: Constant, value: float, ends: tuple[float, float]) -> Constant:
     """Return a constant with what the study says in place of the table's numbers."""
-    return replace(constant, value=value, low=ends[0], high=ends[1], source="given by the study")
+    low, high = ends
+    shape = "triangular" if constant.distribution == "fixed" else constant.distribution
+    try:
+        check_distribution(shape, value, low, high, constant.name)
+    except ValueError:
+        shape = "fixed" if low == high else "triangular"
+    return replace(constant, value=value, low=low, high=high, source="given by the study", distribution=shape)
 
 
 def resolved_constants(technology: Technology, deployment: Deployment) -> dict[str, Number]:

@@ -357,7 +357,7 @@ def test_factors_move_in_their_declared_direction(flash_path: str, data: st.Data
 
 
 @pytest.mark.parametrize("model", YIELD_MODELS)
-@pytest.mark.parametrize("node", ("7nm", "5nm", "2nm"))
+@pytest.mark.parametrize("node", ["7nm", "5nm", "2nm"])
 def test_wafers_and_dies_never_fall_with_area(node: str, model: str) -> None:
     k = resolved_constants(Technology(node=node), Deployment())
     names = (

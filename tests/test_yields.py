@@ -78,7 +78,9 @@ def test_the_negative_binomial_lies_between_seeds_and_poisson() -> None:
 
 
 def test_an_unknown_model_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no model of yield 'bose'; allowed: negative_binomial, poisson, murphy, seeds"):
+    with pytest.raises(
+        ValueError, match=r"no model of yield 'bose'; allowed: negative_binomial, poisson, murphy, seeds"
+    ):
         die_yield(100.0, defects_per_mm2=0.001, yield_clustering=3, model="bose")
 
 
