@@ -37,17 +37,34 @@ def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Numb
         peak power and all margins remain.
     """
     static = _static_columns(factors, scenario)
-    margins = physical_margins(factors, scenario)
-    if scenario.power_cap_w is not None:
-        margins["margin_power_cap"] = static["busy_static_w"] / scenario.power_cap_w - 1.0
-    # Zero or NaN: added to the times of designs nobody can build.
-    void = np.where(worst(margins, [name for name in PHYSICAL if name in margins]) <= 0, 0.0, np.nan)
-    phases = [_phases(i, factors, scenario, static, void) for i in range(len(scenario.workloads))]
+    margins = _margins(factors, scenario, static)
+    phases = _all_phases(factors, scenario, static, margins)
     columns = {name: factors[name] for name in DESIGN_COLUMNS}
     columns |= _speed_and_power(phases, scenario, static)
     columns |= {name: value for name, value in static.items() if not name.startswith("busy_")}
     columns |= per_token(factors, scenario, static, phases, columns, margins)
     return columns | margins
+
+
+def phases_of(factors: Mapping[str, Number], scenario: Scenario) -> list[tuple[Phase, Phase]]:
+    """Return prefill and decode of each workload of the mix: parameters as for :func:`metrics`."""
+    static = _static_columns(factors, scenario)
+    return _all_phases(factors, scenario, static, _margins(factors, scenario, static))
+
+
+def _margins(factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number]) -> dict[str, Number]:
+    margins = physical_margins(factors, scenario)
+    if scenario.power_cap_w is not None:
+        margins["margin_power_cap"] = static["busy_static_w"] / scenario.power_cap_w - 1.0
+    return margins
+
+
+def _all_phases(
+    factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number], margins: Mapping[str, Number]
+) -> list[tuple[Phase, Phase]]:
+    # Zero or NaN: added to the times of designs nobody can build.
+    void = np.where(worst(margins, [name for name in PHYSICAL if name in margins]) <= 0, 0.0, np.nan)
+    return [_phases(i, factors, scenario, static, void) for i in range(len(scenario.workloads))]
 
 
 def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
