@@ -22,6 +22,7 @@ _AFTER_DESIGN = (
     "objectives",
     "constraints",
     "search",
+    "uncertainty",
     "output",
 )
 
