@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
+    from dse.technologies import technology
     from dse.validation import validate
     from roofline.accelerators import Accelerator
     from roofline.model import Model
@@ -40,6 +41,7 @@ __all__ = [
     "open_run",
     "shipped_studies",
     "sweep",
+    "technology",
     "validate",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",
+    "technology": "dse.technologies",
     "validate": "dse.validation",
 }
 

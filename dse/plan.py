@@ -65,7 +65,9 @@ class StudyScenarios:
     def _scenario(self, number: int) -> Scenario:
         at = self.study_at(number)
         try:
-            return scenario(requests(at, self.models), _technology(at), _deployment(at), modelling_of(at), self.limits)
+            return scenario(
+                requests(at, self.models), technology_of(at), deployment_of(at), modelling_of(at), self.limits
+            )
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
 
@@ -166,7 +168,8 @@ def requests(study: Study, models: Models) -> list[Request]:
     ]
 
 
-def _technology(study: Study) -> Technology:
+def technology_of(study: Study) -> Technology:
+    """Return the technology of a study without scenario axes, overrides in it."""
     given = study.technology
     return Technology(
         node=given.node,
@@ -186,7 +189,8 @@ def _technology(study: Study) -> Technology:
     )
 
 
-def _deployment(study: Study) -> Deployment:
+def deployment_of(study: Study) -> Deployment:
+    """Return the deployment of a study without scenario axes."""
     given = study.deployment
     return Deployment(
         segment=given.segment,
@@ -215,7 +219,7 @@ def modelling_of(study: Study) -> Modelling:
     if stack is None:
         return how
     device_class = given.device_class or class_of(study.technology.dram_kind)
-    return on_designs(how, stack, device_class, _technology(study), study.calibration())
+    return on_designs(how, stack, device_class, technology_of(study), study.calibration())
 
 
 def _choices(study: Study) -> Modelling:
