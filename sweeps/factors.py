@@ -212,13 +212,14 @@ def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
         reticle_mm2=k["reticle_mm2"],
         die_to_die_mm2=k["die_to_die_mm2"],
         bond_wafers=k["bond_wafers"],
-        max_dies=int(k["max_dies"]),
+        max_dies=k["max_dies"],
         wafer_diameter_mm=k["wafer_diameter_mm"],
         edge_exclusion_mm=k["edge_exclusion_mm"],
         scribe_mm=k["scribe_mm"],
         defects_per_mm2=k["defects_per_mm2"],
         yield_clustering=k["yield_clustering"],
         harvest_share=k["harvest_share"],
+        yield_model=scenario.technology.yield_model,
     )
     units: Number = bandwidth / k["dram_unit_bytes_per_s"]
     if scenario.granular:
