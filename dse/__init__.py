@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
+    from dse.technologies import technology
     from dse.validation import validate
     from roofline.accelerators import Accelerator
     from roofline.model import Model
@@ -42,6 +43,7 @@ __all__ = [
     "open_run",
     "shipped_studies",
     "sweep",
+    "technology",
     "validate",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",
+    "technology": "dse.technologies",
     "validate": "dse.validation",
 }
 

@@ -296,6 +296,9 @@ def _range(
     ends = _checked(bounds, rule, (*where, scale), 2, context, problems)
     if len(problems) > before or ends is None:
         return None
+    if any(isinstance(end, str) for end in ends):
+        problems.append(Problem((*where, scale), f"expected two numbers, got {_text(bounds)}"))
+        return None
     low, high = (float(end) for end in ends)
     if not low < high:
         problems.append(Problem((*where, scale), f"expected low < high, got {shown(bounds[0])} and {shown(bounds[1])}"))

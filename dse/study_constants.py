@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from costmodels.tables import UNIT_SCALE
 from dse.errors import did_you_mean, shown
+from dse.study_problems import Problem
 from dse.study_rules import Context, Number, Rule
 from dse.units import UnitError, parse_quantity
 
 if TYPE_CHECKING:
     from costmodels.tables import Constant
+    from dse.study_fields import StudyFile
 
 MOST_CONSTANTS = 256
 _KEYS = ("value", "low", "high")
@@ -103,6 +105,18 @@ class Constants(Rule):
             except ValueError as error:
                 clean[name] = _Bad(str(error))
         return clean
+
+
+def price_problems(file: StudyFile, context: Context) -> list[Problem]:
+    """Return what is wrong with the price of electricity: the grid's is asked for, and none is known."""
+    given, known = file.deployment, context.vocabulary.priced_grids
+    if given.electricity != "grid" or given.grid in known:
+        return []
+    message = (
+        f"no price of electricity is known for the grid {given.grid}; give a price such as 0.1 USD/kWh, or a grid "
+        f"with one: {', '.join(known)}"
+    )
+    return [Problem(("deployment", "electricity"), message)]
 
 
 def in_unit(text: str, unit: str) -> float:

@@ -7,7 +7,7 @@ dimensions of ``design`` and the axes are not here: dse/study_axes.py takes them
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +17,7 @@ from dse.study_constants import Constants, ConstantValue, Ranged
 from dse.study_rules import (
     Choice,
     Context,
+    Electricity,
     ModelName,
     Named,
     Number,
@@ -112,9 +113,8 @@ class Deployment(Part):
     utilization: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
     demand: Annotated[float | None, Quantity("token/s", optional=True)] = None
     grid: Annotated[str, Named("grids", "a grid")] = Field("world", validate_default=True)
-    electricity: Annotated[float, Quantity("USD/joule", zero=True)] = Field(
-        default_factory=lambda: parse_quantity("0.08 USD/kWh", "USD/joule")
-    )
+    #: a price, `grid` for that of the grid's region, or nothing for what hyperscale contracts pay (0.08 USD/kWh)
+    electricity: Annotated[float | Literal["grid"] | None, Electricity("USD/joule", zero=True, optional=True)] = None
     volume: Annotated[int | None, Whole(1, 10**12, optional=True)] = None
     #: chips that work together: tensor x pipeline x data
     chips: Annotated[int | None, Whole(1, MOST_CHIPS, optional=True)] = None

@@ -169,6 +169,20 @@ class Quantity(Rule):
 
 
 @dataclass(frozen=True)
+class Electricity(Quantity):
+    """A price of electricity, or ``grid`` for the price in the grid's region."""
+
+    def _clean(self, value: object, context: Context) -> Any:
+        if value == "grid":
+            return value
+        try:
+            return super()._clean(value, context)
+        except ValueError as error:
+            guess = did_you_mean(value, ("grid",)) if isinstance(value, str) else ""
+            raise ValueError(f"{error}; or grid, for the price in its region{guess}") from None
+
+
+@dataclass(frozen=True)
 class Choice(Rule):
     """One of a few words that belong to the grammar."""
 

@@ -25,7 +25,7 @@ def section_tree(part: BaseModel) -> dict[str, Any]:
         rule = next((rule for rule in info.metadata if isinstance(rule, Quantity)), None)
         if value is None:
             continue
-        if rule is not None:
+        if rule is not None and not isinstance(value, str):
             tree[key] = exact_quantity(value, rule.unit)
         elif isinstance(value, Efficiency) and value.label != "given":
             tree[key] = value.label

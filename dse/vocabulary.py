@@ -39,6 +39,8 @@ class Vocabulary:
         Column name to its unit as pint writes it; ``"1"`` where it has none. Objectives and constraints use these.
     constant_rows : mapping of str to Constant
         Constants by name, of any option: their units, and which are whole numbers.
+    priced_grids : tuple of str
+        Grids whose price of electricity is known.
     known_model : callable
         Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
     divisible : callable
@@ -67,6 +69,7 @@ class Vocabulary:
     columns: Mapping[str, str]
     known_model: Callable[[str], None]
     constant_rows: Mapping[str, Constant] = field(default_factory=dict)
+    priced_grids: tuple[str, ...] = ()
     pims: tuple[str, ...] = ("none",)
     hardware: Callable[[str], tuple[Accelerator, ...]] = _no_file
     divisible: Callable[[str, Parallel], None] = _always

@@ -18,6 +18,23 @@ OPERATOR_CONSTANTS = ("dequantization_ops", "accumulator_bytes")
 """Constants that the tables of operators are made with: one number each, never an array."""
 
 
+GRID_PRICE = "grid_electricity_usd_per_j"
+"""Price of electricity in the table of grids, of those where one was found."""
+
+
+def priced_grids() -> tuple[str, ...]:
+    """Return the grids whose price of electricity is known."""
+    return tuple(grid for grid in tables.options("grids") if GRID_PRICE in tables.constants("grids", grid))
+
+
+def no_grid_price(grid: str) -> str:
+    """Return the message that a grid has no price of electricity, with those that have one."""
+    return (
+        f"expected a price of electricity, got grid, and no price is known for the grid {grid}; "
+        f"grids with a price: {', '.join(priced_grids())}"
+    )
+
+
 def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str, Constant]:
     """Return the constants these choices name, by name, each with its range and source.
 
@@ -58,8 +75,12 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
             source="assumption: no flash fitted",
         )
     found["flash_usd_per_byte"] = replace(flash, name="flash_usd_per_byte")
-    if deployment.electricity_usd_per_j is not None:
-        price = deployment.electricity_usd_per_j
+    price, of_grid = deployment.electricity_usd_per_j, found.pop(GRID_PRICE, None)
+    if price == "grid":
+        if of_grid is None:
+            raise ValueError(no_grid_price(deployment.grid))
+        found["electricity_usd_per_j"] = replace(of_grid, name="electricity_usd_per_j")
+    elif price is not None:
         found["electricity_usd_per_j"] = _given(found["electricity_usd_per_j"], price, (price, price))
     if technology.max_dies is not None:
         most = float(technology.max_dies)

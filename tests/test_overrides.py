@@ -125,7 +125,11 @@ def test_an_axis_of_quantities_moves_the_price() -> None:
         ("pue", {"value": 1.2, "low": 1.3, "high": 1.4}, r"expected low <= value <= high, got low 1.3, value 1.2"),
         ("pue", {"value": 1.2, "low": 1.1}, r"expected \{value: , low: , high: \}, got only value, low"),
         ("pue", {"low": 1.1, "high": 1.4}, r"got only low, high"),
-        ("pue", {"value": 1.2, "hihg": 1.4}, r'unknown key "hihg" \(did you mean "high"\?\); allowed: value, low, high'),
+        (
+            "pue",
+            {"value": 1.2, "hihg": 1.4},
+            r'unknown key "hihg" \(did you mean "high"\?\); allowed: value, low, high',
+        ),
         ("yield_clustering", 2.5, r"expected a whole number of at least 1, got 2.5"),
         ("max_dies", 0, r"expected a whole number of at least 1, got 0"),
     ],
