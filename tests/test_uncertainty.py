@@ -126,7 +126,7 @@ def test_small_blocks_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> Non
 def collapsed() -> dict[str, Any]:
     """The small study with every constant at its likely value and no range."""
     ranges = SCENARIOS["one"].scenario(0).ranges
-    return {name: c.value for name, c in ranges.items() if c.low < c.high and name != "electricity_usd_per_j"}
+    return {name: c.value for name, c in ranges.items() if c.low < c.high}
 
 
 def test_without_ranges_every_percentile_is_the_nominal_value() -> None:
