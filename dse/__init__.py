@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
+    from dse.sensitivities import sensitivity
     from dse.study import Study
     from dse.technologies import technology
     from dse.validation import validate
@@ -41,6 +42,7 @@ __all__ = [
     "load",
     "model",
     "open_run",
+    "sensitivity",
     "shipped_studies",
     "sweep",
     "technology",
@@ -58,6 +60,7 @@ _HOMES = {
     "explain": "dse.explaining",
     "load": "dse.runs",
     "open_run": "dse.runs",
+    "sensitivity": "dse.sensitivities",
     "sweep": "dse.runs",
     "technology": "dse.technologies",
     "validate": "dse.validation",

@@ -15,6 +15,7 @@ COMMANDS = {
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
     "explain": "Show where each watt, dollar and gram of a design comes from.",
+    "sensitivity": "Show what moves the objectives of a study: constants and axes.",
     "check": "Check a study without running it.",
     "new": "Write a commented starter study.",
     "columns": "List every column a result may hold.",

@@ -13,7 +13,8 @@ Respond = Callable[[Array], Array]
 """Inputs (d, n) in [0, 1) -> outputs (m, n)."""
 
 LEAST_ROWS, MOST_ROWS = 16, 65536
-_MOST_ROUNDS = 8
+_MOST_TRIED = 8  # times the rows asked for
+_BATCH_ROWS = 1024  # a power of two; of a hundred inputs, matrices of 80 MB
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,14 @@ def _responses(respond: Respond, inputs: int, samples: int, seed: int) -> tuple[
     points = qmc.Sobol(2 * inputs, scramble=True, seed=np.random.default_rng(seed))
     kept: list[tuple[Array, Array, Array]] = []
     found = tried = evaluations = 0
-    while found < samples and tried < _MOST_ROUNDS * samples:
-        drawn = np.minimum(points.random(samples).T, np.nextafter(1.0, 0.0))
-        tried += samples
+    batch = min(samples, _BATCH_ROWS)
+    while found < samples and tried < _MOST_TRIED * samples:
+        drawn = np.minimum(points.random(batch).T, np.nextafter(1.0, 0.0))
+        tried += batch
         a, b = drawn[:inputs], drawn[inputs:]
         f_a, f_b = respond(a), respond(b)
         rows = np.flatnonzero(np.isfinite(f_a).all(axis=0) & np.isfinite(f_b).all(axis=0))
-        evaluations += 2 * samples + inputs * len(rows)
+        evaluations += 2 * batch + inputs * len(rows)
         if not len(rows):
             continue
         mixed = np.repeat(a[:, None, rows], inputs, axis=1)  # (d, input that comes from B, rows)

@@ -8,5 +8,6 @@ from results.figures.files import save
 from results.figures.parallel import parallel_coordinates
 from results.figures.roofline import roofline
 from results.figures.scatter import scatter_matrix
+from results.figures.tornado import sensitivity
 
-__all__ = ["accuracy", "parallel_coordinates", "roofline", "save", "scatter_matrix"]
+__all__ = ["accuracy", "parallel_coordinates", "roofline", "save", "scatter_matrix", "sensitivity"]

@@ -141,7 +141,7 @@ LETTERS_PER_INCH = 13.0
 """Of the smaller line, at least."""
 
 
-def headline(fig: Figure, title: str, below: str) -> None:
+def headline(fig: Figure, title: str, below: str, *, text: str = DARK, muted: str = MUTED) -> None:
     """Title and a smaller line, or as many as it takes, at the top left, with the rest of the figure kept clear."""
     import textwrap
 
@@ -151,5 +151,5 @@ def headline(fig: Figure, title: str, below: str) -> None:
     lines = textwrap.wrap(below, int(LETTERS_PER_INCH * fig.get_figwidth())) or [""]
     top = 0.72 + 0.16 * (len(lines) - 1)
     fig.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - top / height)))
-    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=DARK)
-    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=MUTED)
+    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=text)
+    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=muted)
