@@ -83,6 +83,12 @@ SCENARIOS = {
     ),
     "anchored and capped": problem(modelling={"power": "anchored"}, technology={"power_cap": "20 W"}),
     "several chips": problem(deployment={"chips": 2}),
+    "memory that computes": problem(technology={"dram_kind": "gddr6", "flash_kind": "none", "pim": "gddr6-aim"}),
+    "flash that computes": problem(
+        technology={"pim": "nand-pim", "flash_kind": "hbf"}, modelling={"flash_path": "direct"}
+    ),
+    "whole units, another yield": problem(technology={"granular": True, "yield_model": "poisson", "dram_kind": "ddr5"}),
+    "models that stay": problem(modelling={"resident": "all"}, deployment={"segment": "datacenter", "volume": 1000}),
     "calibrated": problem(modelling={"efficiency": "calibrated", "runtime": "llama.cpp"}),
 }
 
