@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dse.analysis import Analysis
     from dse.calibrating import calibrate
     from dse.errors import DseError, OutputError, RunError, StudyError
+    from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
     from dse.technologies import technology
@@ -36,6 +37,7 @@ __all__ = [
     "analyze",
     "calibrate",
     "evaluate",
+    "explain",
     "load",
     "model",
     "open_run",
@@ -53,6 +55,7 @@ _HOMES = {
     "Run": "dse.runs",
     "Study": "dse.study",
     "calibrate": "dse.calibrating",
+    "explain": "dse.explaining",
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",

@@ -14,6 +14,7 @@ COMMANDS = {
     "front": "Print the front of a run.",
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
+    "explain": "Show where each watt, dollar and gram of a design comes from.",
     "check": "Check a study without running it.",
     "new": "Write a commented starter study.",
     "columns": "List every column a result may hold.",
