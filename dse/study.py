@@ -29,11 +29,12 @@ from dse.study_fields import (
     Search,
     StudyFile,
     Technology,
+    Uncertainty,
     Workload,
     workload_shares,
 )
 from dse.study_hardware import baseline_devices, beside
-from dse.study_paths import Tree, put, targets_of
+from dse.study_paths import SECTIONS, Tree, put, targets_of
 from dse.study_problems import Problem, problems_of, raise_problems
 from dse.study_rules import Context, Value, resolve_model
 from dse.study_yaml import design_tree, digest, dump_yaml, plain_tree, section_tree, workload_trees
@@ -74,8 +75,8 @@ class Study:
         DRAM bandwidth, compute, SRAM, DRAM, flash, in this order.
     scenario_axes : tuple of ScenarioAxis
         In the order in which they stand in the file.
-    technology, deployment, modelling, search, output
-        The sections of the file; `output.dir` is always given.
+    technology, deployment, modelling, search, uncertainty, output
+        The sections of the file; `output.dir` is always given, `uncertainty` None where it is off.
     objectives : dict of str to str
         Column to ``"max"`` or ``"min"``.
     constraint_terms : tuple of Constraint
@@ -109,6 +110,7 @@ class Study:
     constraint_terms: tuple[Constraint, ...]
     search: Search
     output: Output
+    uncertainty: Uncertainty | None = None
     baselines: tuple[str, ...] = ()
     hardware: tuple[str, ...] = ()
     candidates: dict[str, dict[str, str | float]] = field(default_factory=dict, compare=False)
@@ -208,6 +210,7 @@ class Study:
             "constraints": list(self.constraints),
             **({"candidates": {name: dict(one) for name, one in self.candidates.items()}} if self.candidates else {}),
             "search": section_tree(self.search),
+            **({"uncertainty": section_tree(self.uncertainty)} if self.uncertainty else {}),
             "output": section_tree(self.output),
         }
 
@@ -261,24 +264,9 @@ def _text_of(source: str | Path, path: str | None) -> tuple[str, str | None]:
     return read_text(source), str(source)
 
 
-_MAY_BE_EMPTY = (
-    *("technology", "deployment", "modelling", "hardware", "baselines", "constraints", "candidates", "search"),
-    "output",
-)
-
-
 def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Study:
-    for key in (
-        "technology",
-        "deployment",
-        "modelling",
-        "hardware",
-        "baselines",
-        "constraints",
-        "candidates",
-        "search",
-        "output",
-    ):
+    may_be_empty = ("hardware", "baselines", "constraints", "candidates", "search", "uncertainty", "output")
+    for key in (*SECTIONS[1:], *may_be_empty):
         if key in tree and tree[key] is None:  # a section whose lines are all commented out
             del tree[key]
     problems: list[Problem] = []
@@ -311,6 +299,7 @@ def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Stud
         objectives=file.objectives,
         constraint_terms=tuple(terms),
         search=file.search,
+        uncertainty=file.uncertainty,
         baselines=file.baselines,
         candidates=file.candidates,
         hardware=file.hardware,

@@ -32,6 +32,7 @@ from dse.study_rules import (
 )
 from dse.units import parse_quantity
 from roofline.parallel import Parallel
+from sweeps.uncertainty import LEAST_SAMPLES, MOST_SAMPLES
 
 MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
@@ -226,6 +227,13 @@ class Search(Part):
     method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
 
 
+class Uncertainty(Part):
+    """How many samples of the constants the designs of the front are held against, and which."""
+
+    samples: Annotated[int, Whole(LEAST_SAMPLES, MOST_SAMPLES)] = 256
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = 1
+
+
 class Output(Part):
     """Where results go; a relative `dir` is relative to the current directory."""
 
@@ -335,6 +343,8 @@ class StudyFile(Part):
     #: designs with a name, for dse explain, sensitivity and versus: name -> axis -> value
     candidates: Annotated[dict[str, dict[str, Any]], _Candidates()] = Field(default_factory=dict)
     search: Search = Field(default_factory=dict, validate_default=True)
+    #: not given: no samples
+    uncertainty: Uncertainty | None = None
     output: Output = Field(default_factory=dict, validate_default=True)
 
 

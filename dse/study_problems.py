@@ -23,6 +23,7 @@ _AFTER_DESIGN = (
     "constraints",
     "candidates",
     "search",
+    "uncertainty",
     "output",
 )
 
