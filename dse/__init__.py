@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
     from dse.technologies import technology
+    from dse.two_designs import versus
     from dse.validation import validate
     from roofline.accelerators import Accelerator
     from roofline.model import Model
@@ -45,6 +46,7 @@ __all__ = [
     "sweep",
     "technology",
     "validate",
+    "versus",
 ]
 
 _HOMES = {
@@ -61,6 +63,7 @@ _HOMES = {
     "sweep": "dse.runs",
     "technology": "dse.technologies",
     "validate": "dse.validation",
+    "versus": "dse.two_designs",
 }
 
 
