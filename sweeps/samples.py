@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodels.distributions import draw, families
+from costmodels.distributions import families
 from sweeps.constants import OPERATOR_CONSTANTS
 from sweeps.problem import Problem
 from sweeps.scenario import Scenario, with_constants
@@ -26,14 +26,17 @@ def varied_families(problem: Problem, scenarios: Indices) -> tuple[str, ...]:
 
 
 def drawn_scenarios(
-    given: Scenario, quantiles: Mapping[str, Array], most: int = BLOCK_POINTS
+    given: Scenario, drawn: Mapping[str, Array], count: int, most: int = BLOCK_POINTS
 ) -> Iterator[tuple[Indices, Scenario]]:
     """Yield samples and the scenario whose constants they are, until all samples were there.
 
     Parameters
     ----------
     given : Scenario
-    quantiles : mapping of family to ndarray, shape (samples,)
+    drawn : mapping of constant to ndarray, shape (count,)
+        As :func:`costmodels.distributions.draw` gives them; the other constants keep their value.
+    count : int
+        Samples.
     most : int
         Samples of one scenario.
 
@@ -44,19 +47,14 @@ def drawn_scenarios(
     scenario : Scenario
         With constants (s, 1): designs (n,) have metrics (s, n), designs (s, 1) have metrics (s, 1).
     """
-    drawn = draw(given.ranges, quantiles)
-    if not drawn:
-        count = len(next(iter(quantiles.values()))) if quantiles else 1
-        for start in range(0, count, most):
-            yield np.arange(start, min(start + most, count), dtype=np.int64), given
-        return
     shaping = [name for name in OPERATOR_CONSTANTS if name in drawn]
     others = {name: values for name, values in drawn.items() if name not in shaping}
-    for samples in _alike([drawn[name] for name in shaping], len(next(iter(drawn.values())))):
-        base = with_constants(given, {name: float(drawn[name][samples[0]]) for name in shaping})
+    for samples in _alike([drawn[name] for name in shaping], count):
+        base = with_constants(given, {name: float(drawn[name][samples[0]]) for name in shaping}) if shaping else given
         for start in range(0, len(samples), most):
             part = samples[start : start + most]
-            yield part, with_constants(base, {name: values[part, None] for name, values in others.items()})
+            columns = {name: values[part, None] for name, values in others.items()}
+            yield part, with_constants(base, columns) if columns else base
 
 
 def _alike(columns: list[Array], count: int) -> list[Indices]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodels.distributions import latin_hypercube
+from costmodels.distributions import draw, latin_hypercube
 from results.front import non_dominated
 from sweeps.evaluate import evaluate
 from sweeps.problem import Problem
@@ -101,7 +101,8 @@ class _Sampled:
         objectives, feasible = out
         given = self.problem.scenario(number)
         step = min(len(rows), BLOCK_POINTS)
-        for samples, scenario in drawn_scenarios(given, quantiles, max(1, BLOCK_POINTS // step)):
+        drawn = draw(given.ranges, quantiles)
+        for samples, scenario in drawn_scenarios(given, drawn, len(feasible), max(1, BLOCK_POINTS // step)):
             for start in range(0, len(rows), step):
                 part = slice(start, start + step)
                 designs = {name: column[rows[part]] for name, column in self.designs.items()}
@@ -211,7 +212,7 @@ def _sampled(problem: Problem, points: Indices, samples: int, seed: int) -> _Sam
         raise ValueError(f"expected a seed of at least 0, got {seed}")
     scenarios, designs = problem.space.designs(points)
     quantiles = latin_hypercube(varied_families(problem, scenarios), samples, seed)
-    return _Sampled(problem, scenarios, designs, quantiles or {"": np.zeros(samples)}, samples)
+    return _Sampled(problem, scenarios, designs, quantiles, samples)
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:
