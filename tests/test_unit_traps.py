@@ -119,6 +119,7 @@ ALLOWED: dict[str, dict[float, str]] = {
     "sweeps/power.py": {0.05: "bound of a fit"},
     "sweeps/predict.py": {2.05: "a ratio that tells matrix units from vector units"},
     "sweeps/typed_csv.py": {0.6: "closeness of a guess"},
+    "sweeps/uncertainty.py": {95: "a percentile"},
     "sweeps/violations.py": {0.02: "rounding of published figures"},
     "roofline/accelerator_table.py": {0.85: "closeness of a guess", 80: "longest text of a message"},
     "roofline/efficiency.py": {0.95: "rounding of sizes in bytes"},
