@@ -21,6 +21,7 @@ _AFTER_DESIGN = (
     "baselines",
     "objectives",
     "constraints",
+    "candidates",
     "search",
     "uncertainty",
     "output",
