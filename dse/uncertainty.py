@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dse.errors import StudyError
 from results.columns import Column
-from results.uncertainty_columns import FEASIBLE, NON_DOMINATED, percentile_name, uncertainty_columns
+from results.store import Categorical
+from results.uncertainty_columns import FEASIBLE, NON_DOMINATED, REASON, percentile_name, uncertainty_columns
 from sweeps.problem import Problem, Table
 from sweeps.uncertainty import PERCENTS, Better, probability_better, uncertainty
 
@@ -42,7 +43,11 @@ def uncertainty_table(problem: Problem, points: NDArray[np.int64], samples: int,
     table: Table = {"point": found.points}
     for name, by_percent in found.percentiles.items():
         table |= {percentile_name(name, percent): values for percent, values in by_percent.items()}
-    return table | {NON_DOMINATED: found.probability_non_dominated, FEASIBLE: found.probability_feasible}
+    table |= {NON_DOMINATED: found.probability_non_dominated, FEASIBLE: found.probability_feasible}
+    why = tuple(dict.fromkeys(("", *sorted(found.usual_reason))))
+    return table | {
+        REASON: Categorical(np.array([why.index(text) for text in found.usual_reason], dtype=np.int16), why)
+    }
 
 
 def of_run(run: Run, samples: int | None, seed: int | None) -> pd.DataFrame:
@@ -53,11 +58,20 @@ def of_run(run: Run, samples: int | None, seed: int | None) -> pd.DataFrame:
         return run.read(run.paths.uncertainty)
     used = sampling(run, samples, seed)
     points = run.front()["point"].to_numpy(dtype=np.int64)
-    frame = pd.DataFrame(uncertainty_table(run.problem, points, *used))
+    table = uncertainty_table(run.problem, points, *used)
+    frame = pd.DataFrame({name: _plain(column) for name, column in table.items()})
     about = defined(run.problem)
     frame.attrs["units"] = {name: column.unit for name, column in about.items()}
     frame.attrs["meanings"] = {name: column.meaning for name, column in about.items()}
     return frame
+
+
+def _plain(column: NDArray[Any] | Categorical) -> Any:
+    import pandas as pd
+
+    if isinstance(column, Categorical):
+        return pd.Categorical([column.categories[code] for code in column.codes], categories=list(column.categories))
+    return column
 
 
 def sampling(run: Run, samples: int | None = None, seed: int | None = None) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from results.columns import COLUMNS, Column, column
 
 NON_DOMINATED = "probability_non_dominated"
 FEASIBLE = "probability_feasible"
+REASON = "usual_reason"
 
 _CHANCES = (
     Column(
@@ -26,6 +27,14 @@ _CHANCES = (
         "max",
         "metric",
         "P(feasible)",
+    ),
+    Column(
+        REASON,
+        "1",
+        "the limit broken first in most of the samples in which the design is infeasible; empty if there are none",
+        None,
+        "status",
+        "usual reason",
     ),
 )
 

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from costmodels.distributions import draw, latin_hypercube
 from results.front import non_dominated
 from sweeps.evaluate import evaluate
+from sweeps.feasible import reason_codes, reasons
 from sweeps.problem import Problem
 from sweeps.samples import drawn_scenarios, varied_families
 from sweeps.space import BLOCK_POINTS, Columns
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Codes = NDArray[np.int16]
 Indices = NDArray[np.int64]
 
 PERCENTS = (5, 50, 95)
@@ -45,6 +46,8 @@ class Uncertainty:
         sample is not on the front of that sample.
     probability_feasible : ndarray, shape (n,)
         Share of the samples in which it is within all limits and every objective is a number [1].
+    usual_reason : tuple of str, length n
+        Why it is infeasible where it is, most often: the first limit that such samples break; empty if none does.
     samples, seed : int
     """
 
@@ -52,6 +55,7 @@ class Uncertainty:
     percentiles: Mapping[str, Mapping[int, Array]]
     probability_non_dominated: Array
     probability_feasible: Array
+    usual_reason: tuple[str, ...]
     samples: int
     seed: int
 
@@ -77,17 +81,17 @@ class _Sampled:
     quantiles: Mapping[str, Array]
     samples: int
 
-    def values(self, samples: slice, rows: slice) -> tuple[Array, Mask]:
-        """Objectives to minimize (m, s, r) and where they count (s, r): within all limits, and all of them finite."""
+    def values(self, samples: slice, rows: slice) -> tuple[Array, Codes]:
+        """Objectives to minimize (m, s, r), and why they do not count (s, r): 0 within all limits and all finite."""
         chosen = np.arange(len(self.scenarios), dtype=np.int64)[rows]
         quantiles = {name: values[samples] for name, values in self.quantiles.items()}
         count = len(range(*samples.indices(self.samples)))
         objectives = np.empty((len(self.problem.objectives), count, len(chosen)))
-        feasible = np.empty((count, len(chosen)), dtype=np.bool_)
+        codes = np.empty((count, len(chosen)), dtype=np.int16)
         for number in np.unique(self.scenarios[chosen]):
             columns = np.flatnonzero(self.scenarios[chosen] == number)
-            self._fill(int(number), chosen[columns], columns, quantiles, (objectives, feasible))
-        return objectives, feasible & np.isfinite(objectives).all(axis=0)
+            self._fill(int(number), chosen[columns], columns, quantiles, (objectives, codes))
+        return objectives, codes
 
     def _fill(
         self,
@@ -95,14 +99,14 @@ class _Sampled:
         rows: Indices,
         columns: Indices,
         quantiles: Mapping[str, Array],
-        out: tuple[Array, Mask],
+        out: tuple[Array, Codes],
     ) -> None:
         """Evaluate the designs `rows` of one scenario into the columns `columns` of `out`."""
-        objectives, feasible = out
+        objectives, codes = out
         given = self.problem.scenario(number)
         step = min(len(rows), BLOCK_POINTS)
         drawn = draw(given.ranges, quantiles)
-        for samples, scenario in drawn_scenarios(given, drawn, len(feasible), max(1, BLOCK_POINTS // step)):
+        for samples, scenario in drawn_scenarios(given, drawn, len(codes), max(1, BLOCK_POINTS // step)):
             for start in range(0, len(rows), step):
                 part = slice(start, start + step)
                 designs = {name: column[rows[part]] for name, column in self.designs.items()}
@@ -110,10 +114,13 @@ class _Sampled:
                     evaluated = evaluate(designs, scenario)
                 shape = (len(samples), len(rows[part]))
                 at = np.ix_(samples, columns[part])
+                finite = np.ones(shape, dtype=np.bool_)
                 for i, objective in enumerate(self.problem.objectives):
                     value = np.broadcast_to(np.asarray(evaluated[objective.column]), shape)
+                    finite &= np.isfinite(value)
                     objectives[i][at] = objective.sign * value
-                feasible[at] = np.broadcast_to(np.asarray(evaluated["feasible"]), shape)
+                counted = {**evaluated, "feasible": np.asarray(evaluated["feasible"]) & finite}
+                codes[at] = reason_codes(counted, self.problem.limits, shape)
 
 
 def uncertainty(problem: Problem, points: NDArray[Any], *, samples: int = 256, seed: int = 1) -> Uncertainty:
@@ -146,12 +153,13 @@ def uncertainty(problem: Problem, points: NDArray[Any], *, samples: int = 256, s
     per_front, per_design = (max(1, BLOCK_BYTES // (8 * objectives * max(1, n))) for n in (rows, samples))
     everything = sampled.values(slice(None), slice(None)) if per_front >= samples else None
     on_front = np.zeros(rows, dtype=np.int64)
-    feasible = np.zeros(rows, dtype=np.int64)
+    why = reasons(problem.limits)
+    counts = np.zeros((len(why), rows), dtype=np.int64)
     for part in _slices(samples, per_front):
-        values, counts = everything or sampled.values(part, slice(None))
-        feasible += np.count_nonzero(counts, axis=0)
-        for sample, mask in enumerate(counts):
-            inside = np.flatnonzero(mask)
+        values, codes = everything or sampled.values(part, slice(None))
+        counts += np.stack([np.count_nonzero(codes == code, axis=0) for code in range(len(why))])
+        for sample, row in enumerate(codes):
+            inside = np.flatnonzero(row == 0)
             on_front[inside[non_dominated(values[:, sample, inside].T)]] += 1
     found = np.empty((objectives, len(PERCENTS), rows))
     for part in _slices(rows, rows if everything else per_design):
@@ -162,7 +170,8 @@ def uncertainty(problem: Problem, points: NDArray[Any], *, samples: int = 256, s
         np.asarray(points, dtype=np.int64),
         {o.column: dict(zip(PERCENTS, found[i], strict=True)) for i, o in enumerate(problem.objectives)},
         on_front / samples,
-        feasible / samples,
+        counts[0] / samples,
+        tuple(why[1 + int(column.argmax())] if column.any() else "" for column in counts[1:].T),
         samples,
         seed,
     )
@@ -189,10 +198,8 @@ def probability_better(problem: Problem, a: int, b: int, *, samples: int = 256, 
     ValueError, IndexError
         As :func:`uncertainty`.
     """
-    values, feasible = _sampled(problem, np.array([a, b], dtype=np.int64), samples, seed).values(
-        slice(None), slice(None)
-    )
-    compared = np.where(feasible, values, np.inf)  # no limit kept: worse than any number
+    values, codes = _sampled(problem, np.array([a, b], dtype=np.int64), samples, seed).values(slice(None), slice(None))
+    compared = np.where(codes == 0, values, np.inf)  # no limit kept: worse than any number
     one, other = compared[:, :, 0], compared[:, :, 1]
     result = {
         objective.column: Better(float(np.mean(one[i] < other[i])), float(np.mean(other[i] < one[i])))

@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_file_holds_every_design_of_the_front_with_units(run: Run) -> None:
     schema = pq.read_schema(run.paths.uncertainty)
     names = [f"{name}_p{percent}" for name in OBJECTIVES for percent in (5, 50, 95)]
-    assert schema.names == ["point", *names, "probability_non_dominated", "probability_feasible"]
+    assert schema.names == ["point", *names, "probability_non_dominated", "probability_feasible", "usual_reason"]
     for name in OBJECTIVES:
         front = pq.read_schema(run.paths.front).field(name).metadata
         for percent in (5, 50, 95):

@@ -19,6 +19,7 @@ from costmodels.distributions import draw, latin_hypercube
 from dse.plan import problem_of
 from sweeps import uncertainty as module
 from sweeps.evaluate import evaluate
+from sweeps.feasible import reason_codes, reasons
 from sweeps.problem import Problem
 from sweeps.samples import varied_families
 from sweeps.scenario import Scenario, with_constants
@@ -55,6 +56,7 @@ def naive(of: Problem, points: np.ndarray[Any, Any], samples: int, seed: int) ->
     u = latin_hypercube(varied_families(of, scenarios), samples, seed)
     values: dict[str, list[list[float]]] = {o.column: [[] for _ in points] for o in of.objectives}
     on_front, feasible = [0] * len(points), [0] * len(points)
+    why: list[list[int]] = [[] for _ in points]
     for sample in range(samples):
         rows, inside = [], []
         for i, number in enumerate(scenarios.tolist()):
@@ -70,9 +72,12 @@ def naive(of: Problem, points: np.ndarray[Any, Any], samples: int, seed: int) ->
                 feasible[i] += 1
                 rows.append(row)
                 inside.append(i)
+            else:
+                code = reason_codes({**found, "feasible": np.zeros(1, dtype=np.bool_)}, of.limits, (1,))
+                why[i].append(int(code[0]))
         for winner in naive_front(rows, [o.sign for o in of.objectives]):
             on_front[inside[winner]] += 1
-    return {"values": values, "front": on_front, "feasible": feasible}
+    return {"values": values, "front": on_front, "feasible": feasible, "why": why}
 
 
 SCENARIOS = {
@@ -99,6 +104,8 @@ def test_the_naive_twin_agrees_bit_for_bit(of: Problem) -> None:
     found, twin = uncertainty(of, points, samples=SAMPLES, seed=7), naive(of, points, SAMPLES, 7)
     assert found.probability_feasible.tolist() == [count / SAMPLES for count in twin["feasible"]]
     assert found.probability_non_dominated.tolist() == [count / SAMPLES for count in twin["front"]]
+    usual = [max(sorted(set(codes)), key=codes.count) if codes else 0 for codes in twin["why"]]
+    assert list(found.usual_reason) == [reasons(of.limits)[code] for code in usual]
     for column, by_percent in found.percentiles.items():
         for percent, values in by_percent.items():
             expected = [naive_percentile(one, percent) for one in twin["values"][column]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
 from dse.report.tables import DESIGN, number, text_table
-from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_samples, spreads
+from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_reasons, said_of_samples, spreads
 from dse.units import format_quantity
 from results.columns import COLUMNS
 from results.front import knee
@@ -70,7 +70,7 @@ def _picks(run: Run, front: pd.DataFrame) -> str:
         return text_table(["", *picks], rows, left=1)
     for name in CHANCES:
         rows.append([CHANCES[name], *(chance(sampled[name].iloc[i]) for i in picks.values())])
-    return text_table(["", *picks], rows, left=1) + "\n\n" + said_of_samples(run)
+    return text_table(["", *picks], rows, left=1) + "\n\n" + said_of_samples(run) + said_of_reasons(sampled)
 
 
 def no_front(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from dse.report.tables import front_cells, front_rest, number, text_table
 from dse.uncertainty import sampling
 from results.labels import axis_label, display
-from results.uncertainty_columns import FEASIBLE, NON_DOMINATED, percentile_name
+from results.uncertainty_columns import FEASIBLE, NON_DOMINATED, REASON, percentile_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,15 @@ def said_of_samples(run: Run, samples: int | None = None, seed: int | None = Non
     )
 
 
+def said_of_reasons(sampled: pd.DataFrame) -> str:
+    """Return why designs of the front are infeasible in samples: the usual reason of each, counted."""
+    counts = Counter(str(reason) for reason in sampled[REASON] if reason)
+    if not counts:
+        return ""
+    lines = [f"  {count:,} of {len(sampled):,}  {reason}" for reason, count in counts.most_common()]
+    return "\n".join(["\nWhere designs of this front are infeasible, it is mostly because (designs, reason):", *lines])
+
+
 def joined(front: pd.DataFrame, sampled: pd.DataFrame) -> pd.DataFrame:
     """Return the front with the columns of its uncertainty."""
     return front.merge(sampled, on="point", how="left", validate="one_to_one")
@@ -68,4 +78,4 @@ def uncertain_front_table(
         header.append(label)
         cells.append([chance(float(value)) for value in shown[name]])
     table = text_table(header, zip(*cells, strict=True)) + front_rest(front, len(shown))
-    return f"{table}\n\n{said_of_samples(run, samples, seed)}"
+    return f"{table}\n\n{said_of_samples(run, samples, seed)}{said_of_reasons(sampled)}"
