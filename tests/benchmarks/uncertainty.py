@@ -66,6 +66,8 @@ def main() -> None:
     for name, path in dse.shipped_studies().items():
         problem = problem_of(dse.load(path))
         points = thousand(problem)
+        if len(points) < DESIGNS:
+            continue
         columns = [o.column for o in problem.objectives]
         spent = median_s(lambda of=problem, at=points: uncertainty(of, at, samples=SAMPLES))  # type: ignore[misc]
         rate = len(points) * SAMPLES / spent
