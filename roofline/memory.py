@@ -203,7 +203,8 @@ def operator_traffic(row: Operator, place: Placement, tile_bytes: Number) -> Tra
     )
     if place.port is not None:
         flash, write = _beside_flash(row, place.port, off_chip)
-        return Traffic(sram=sram, dram=off_chip - flash, flash=flash, flash_write=write)
+        # What is left of nothing, rounded, may be a little below it.
+        return Traffic(sram=sram, dram=np.maximum(off_chip - flash, 0.0), flash=flash, flash_write=write)
     weight, cache, write = _held(row, place.in_flash)
     return Traffic(sram=sram, dram=off_chip, flash=weight + cache, flash_write=write)
 
