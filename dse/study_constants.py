@@ -29,6 +29,7 @@ DIVISORS = frozenset(
             "datapath_energy_relative",
         ),
         *("logic_density_relative", "sram_density_relative", "dram_unit_bytes_per_s", "dram_edge_mm_per_unit"),
+        *("node_clock_relative", "datapath_clock_relative"),
     )
 )
 #: parts of a whole: above 1, the rest would be negative
