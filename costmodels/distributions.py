@@ -28,8 +28,8 @@ def families(constants: Iterable[Constant]) -> tuple[str, ...]:
 
 
 def varies(constant: Constant) -> bool:
-    """Return whether a constant has a range."""
-    return constant.low < constant.high
+    """Return whether a constant is uncertain: it has a range, and not one to choose from."""
+    return constant.low < constant.high and constant.distribution != "choice"
 
 
 def latin_hypercube(names: Iterable[str], samples: int, seed: int) -> dict[str, Array]:

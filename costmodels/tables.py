@@ -14,7 +14,8 @@ Numbers that were fitted together and offset each other are apart: no sample the
 
 ``distribution`` says how likely the numbers between low and high are: ``triangular`` with its peak at the value;
 ``uniform``; ``log``, triangular in the logarithm, where the range spans a decade or more; ``whole``, whole numbers
-only; ``fixed``, low = value = high, for labels and definitions.
+only; ``choice``, a range of what can be bought or set (a grade of memory, a link): nobody's error, so it is not drawn;
+``fixed``, low = value = high, for labels and definitions.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ COLUMNS: tuple[str, ...] = (
     "distribution",
 )
 
-DISTRIBUTIONS: tuple[str, ...] = ("triangular", "uniform", "log", "whole", "fixed")
+DISTRIBUTIONS: tuple[str, ...] = ("triangular", "uniform", "log", "whole", "choice", "fixed")
 
 # Unit of the `unit` column -> what one of it is in the unit at the end of the parameter's name.
 UNIT_SCALE: Mapping[str, float] = MappingProxyType(

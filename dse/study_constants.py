@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_CONSTANTS = 256
 #: what other numbers are divided by
+WHOLE = ("max_dies", "accumulator_bytes")
 DIVISORS = frozenset(
     (
         *(
@@ -87,7 +88,7 @@ class ConstantValue(Rule):
                 raise ValueError(f"expected a quantity of at least 0, got {shown(value)}")
         else:
             number = float(Number(least=0.0).check(value, context))
-        if row is not None and row.distribution == "whole" and number != int(number):
+        if row is not None and (row.distribution == "whole" or row.name in WHOLE) and number != int(number):
             raise ValueError(f"expected a whole number, got {shown(value)}")
         if number == 0 and self.name in DIVISORS:
             raise ValueError(f"expected more than 0, as other numbers are divided by it, got {shown(value)}")

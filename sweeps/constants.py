@@ -96,7 +96,7 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
 def _given(constant: Constant, value: float, ends: tuple[float, float]) -> Constant:
     """Return a constant with what the study says in place of the table's numbers."""
     low, high = ends
-    shape = "triangular" if constant.distribution == "fixed" else constant.distribution
+    shape = "triangular" if constant.distribution in ("fixed", "choice") else constant.distribution
     try:
         check_distribution(shape, value, low, high, constant.name)
     except ValueError:

@@ -96,7 +96,7 @@ def test_a_newer_node_is_smaller_and_thriftier_and_costs_more_by_the_area() -> N
 
 
 def test_a_vector_datapath_is_larger_for_the_same_rate() -> None:
-    got = rows({"datapath": ["tensor", "vector"]}, compute="100 TFLOP/s", dram_bandwidth="1 TB/s")
+    got = rows({"datapath": ["tensor", "vector"]}, compute="200 TFLOP/s", dram_bandwidth="1 TB/s")
     assert rises(list(got["die_area_mm2"]))
     assert rises(list(got["energy_j_per_token"]))
 

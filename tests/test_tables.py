@@ -197,8 +197,15 @@ def test_a_range_of_a_decade_is_drawn_in_the_logarithm_or_has_a_reason(constant:
 
 
 def test_what_is_counted_is_drawn_in_whole_numbers() -> None:
-    counted = {"yield_clustering", "max_dies", "accumulator_bytes", "dequantization_ops"}
-    assert {row.name for row in ALL if row.distribution == "whole"} == counted
+    assert {row.name for row in ALL if row.distribution == "whole"} == {"yield_clustering", "dequantization_ops"}
+
+
+def test_what_one_may_choose_is_nobodys_error_and_is_not_drawn() -> None:
+    chosen = {row.name for row in ALL if row.distribution == "choice"}
+    assert {"dram_unit_bytes_per_s", "link_bytes_per_s", "max_dies", "vector_rate_relative"} <= chosen
+    assert not any(
+        row.name.endswith(("_usd", "_usd_per_byte", "_kg_per_byte", "_j_per_byte")) for row in ALL if row.name in chosen
+    )
 
 
 def test_a_parameter_belongs_to_one_family_in_all_options() -> None:
