@@ -130,22 +130,32 @@ def power_samples(
     rows: Sequence[Measurement], models: FindModel, accelerators: FindAccelerator, calibration: Calibration
 ) -> list[PowerSample]:
     """Return the measured energies of devices with a published power limit."""
-    times = _measured_times(rows)
+    times = measured_times(rows)
     result = []
     for row in rows:
         if row.metric != "energy_j_per_output_token":
             continue
         try:
             found = subject(row, models, accelerators)
-            limit_w = found.chip.known("tdp_w") * row.devices
-            best = passes(found, None)
             reached = passes(found, efficiency_of(kind_of(found), found.runtime, calibration))
+            result.append(power_sample(found, reached, times.get(run_of(row), float("nan"))))
         except ValueError:
             continue
-        seconds = times.get(_run_of(row), float("nan"))
-        work = (tokens_of(row), limit_w, compute_seconds(found, best), seconds, _one(reached.total("s")))
-        result.append(PowerSample(row.id, found.chip.name, row.value, *work))
     return result
+
+
+def power_sample(found: Subject, reached: Passes, seconds: float) -> PowerSample:
+    """Return a measured energy or power with its calibrated passes and its measured time [s], NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the device's power limit is not known.
+    """
+    row = found.row
+    limit_w = found.chip.known("tdp_w") * row.devices
+    work = (tokens_of(row), limit_w, compute_seconds(found, passes(found, None)), seconds, _one(reached.total("s")))
+    return PowerSample(row.id, found.chip.name, row.value, *work)
 
 
 def with_measured_times(
@@ -155,30 +165,31 @@ def with_measured_times(
 
     What is left of the error is that of the power; rows without a published time are left out.
     """
-    times = _measured_times(rows)
-    timed = [row for row in rows if row.metric == "energy_j_per_output_token" and _run_of(row) in times]
+    times = measured_times(rows)
+    timed = [row for row in rows if row.metric == "energy_j_per_output_token" and run_of(row) in times]
     found = []
     for row in timed:
         try:
             run = subject(row, models, accelerators)
             best = passes(run, None)
-            joules, bound = energy_of(run, best, best, shipped_shares(), seconds=times[_run_of(row)])
+            joules, bound = energy_of(run, best, best, shipped_shares(), seconds=times[run_of(row)])
             found.append(Prediction(row.id, joules, bound))
         except ValueError as error:
             found.append(Prediction(row.id, None, None, str(error)))
     return found
 
 
-def _measured_times(rows: Sequence[Measurement]) -> dict[tuple[object, ...], float]:
+def measured_times(rows: Sequence[Measurement]) -> dict[tuple[object, ...], float]:
     """Times of runs [s], by what identifies a run; those published twice are of no one run."""
     found: dict[tuple[object, ...], list[float]] = {}
     for row in rows:
         if row.metric in ("tpot_s", "latency_s"):
-            found.setdefault(_run_of(row), []).append(row.value)
+            found.setdefault(run_of(row), []).append(row.value)
     return {run: values[0] for run, values in found.items() if len(values) == 1}
 
 
-def _run_of(row: Measurement) -> tuple[object, ...]:
+def run_of(row: Measurement) -> tuple[object, ...]:
+    """Return what identifies the run a row was measured in."""
     lengths = (row.batch, row.prompt_tokens, row.output_tokens, row.context_tokens)
     degrees = (row.devices, row.tensor_parallel, row.expert_parallel, row.data_parallel)
     return (row.stack, row.hardware, row.model, row.phase, row.protocol, row.weight_bits, *lengths, *degrees)
