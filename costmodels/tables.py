@@ -1,8 +1,20 @@
 """Constants of the cost models: read from ``costmodels/data/*.csv``, each with its range, unit, year and source.
 
-Every file has the same eight columns, ``option,parameter,value,low,high,unit,year,source``. The numbers stand in the
-unit a person would quote (the ``unit`` column); they are converted here, once, to the unit at the end of the
-parameter's name (base SI; by custom mm, mm2, USD, year).
+Every file has the same ten columns, ``option,parameter,value,low,high,unit,year,source,family,distribution``. The
+numbers stand in the unit a person would quote (the ``unit`` column); they are converted here, once, to the unit at the
+end of the parameter's name (base SI; by custom mm, mm2, USD, year).
+
+``family`` names the cause a number's error has: constants of one family are drawn at the same quantile of their
+distributions, so they are high together or low together, across options and tables. One parameter is one family over
+all options unless stated (what is wrong with the wafer price of one node is wrong with that of the next). Parameters
+share a family where one cause moves both the same way: the memory market (every price of DRAM and flash), the steps of
+a process (energy and gas of a fab), the width of an interface (PHYs of memory and links), one measurement (base and
+wire energy of SRAM), one number in two tables (vector energy), or an order that must hold (idle below busy power).
+Numbers that were fitted together and offset each other are apart: no sample then moves both the same way on purpose.
+
+``distribution`` says how likely the numbers between low and high are: ``triangular`` with its peak at the value;
+``uniform``; ``log``, triangular in the logarithm, where the range spans a decade or more; ``whole``, whole numbers
+only; ``fixed``, low = value = high, for labels and definitions.
 """
 
 from __future__ import annotations
@@ -23,7 +35,20 @@ if TYPE_CHECKING:
 
 TABLES: tuple[str, ...] = ("nodes", "dram", "prices", "flash", "pim", "sram", "datapath", "segments", "grids", "common")
 
-COLUMNS: tuple[str, ...] = ("option", "parameter", "value", "low", "high", "unit", "year", "source")
+COLUMNS: tuple[str, ...] = (
+    "option",
+    "parameter",
+    "value",
+    "low",
+    "high",
+    "unit",
+    "year",
+    "source",
+    "family",
+    "distribution",
+)
+
+DISTRIBUTIONS: tuple[str, ...] = ("triangular", "uniform", "log", "whole", "fixed")
 
 # Unit of the `unit` column -> what one of it is in the unit at the end of the parameter's name.
 UNIT_SCALE: Mapping[str, float] = MappingProxyType(
@@ -83,6 +108,10 @@ class Constant:
         The year the number describes.
     source : str
         Where it was read, or how it was derived or assumed.
+    family : str
+        Constants of one family are drawn together, at the same quantile.
+    distribution : str
+        One of `DISTRIBUTIONS`: how likely the numbers from `low` to `high` are.
     """
 
     name: str
@@ -93,6 +122,8 @@ class Constant:
     unit: str
     year: int
     source: str
+    family: str
+    distribution: str
 
 
 def read_constants(file: Path | Traversable) -> tuple[Constant, ...]:
@@ -111,8 +142,9 @@ def read_constants(file: Path | Traversable) -> tuple[Constant, ...]:
     ------
     ValueError
         With file and line, when the header or a row is malformed: a wrong number of cells, a number that is not
-        finite, an unknown unit, low > value or value > high, a year that is no integer, an empty parameter or
-        source, or a second row for the same option and parameter.
+        finite, an unknown unit, low > value or value > high, a year that is no integer, an empty parameter,
+        source or family, a distribution that does not suit the range, or a second row for the same option and
+        parameter.
     """
     constants_read: dict[tuple[str, str], Constant] = {}
     reader = csv.reader(io.StringIO(file.read_text(encoding="utf-8")))
@@ -133,8 +165,10 @@ def _constant(cells: list[str], where: str) -> Constant:
     """One row as a Constant; errors name `where`, the file and line."""
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{where}: expected {len(COLUMNS)} cells ({','.join(COLUMNS)}), got {len(cells)}")
-    option, name, value_text, low_text, high_text, unit, year_text, source = (cell.strip() for cell in cells)
-    for column, text in (("parameter", name), ("source", source)):
+    option, name, value_text, low_text, high_text, unit, year_text, source, family, distribution = (
+        cell.strip() for cell in cells
+    )
+    for column, text in (("parameter", name), ("source", source), ("family", family)):
         if not text:
             raise ValueError(f"{where}: {column} is empty")
     if unit not in UNIT_SCALE:
@@ -147,8 +181,22 @@ def _constant(cells: list[str], where: str) -> Constant:
         raise ValueError(f"{where}: expected low <= value <= high, got {low:g}, {value:g}, {high:g}")
     if not (year_text.isascii() and year_text.isdigit()):
         raise ValueError(f"{where}: year: expected an integer, got {year_text!r}")
+    check_distribution(distribution, value, low, high, where)
     scale = UNIT_SCALE[unit]
-    return Constant(name, option, value * scale, low * scale, high * scale, unit, int(year_text), source)
+    numbers = (value * scale, low * scale, high * scale)
+    return Constant(name, option, *numbers, unit, int(year_text), source, family, distribution)
+
+
+def check_distribution(distribution: str, value: float, low: float, high: float, where: str) -> None:
+    """Raise ValueError, starting with `where`, if numbers from `low` to `high` cannot be so distributed."""
+    if distribution not in DISTRIBUTIONS:
+        raise ValueError(f"{where}: unknown distribution {distribution!r}; allowed: {', '.join(DISTRIBUTIONS)}")
+    if (distribution == "fixed") != (low == high):
+        raise ValueError(f"{where}: fixed means low = high and no other does, got {distribution}, {low:g} to {high:g}")
+    if distribution == "log" and not low > 0:
+        raise ValueError(f"{where}: log needs low above 0, got {low:g}")
+    if distribution == "whole" and any(number != int(number) for number in (value, low, high)):
+        raise ValueError(f"{where}: whole needs whole numbers, got {low:g}, {value:g}, {high:g}")
 
 
 def _number(text: str, where: str) -> float:

@@ -1,4 +1,4 @@
-"""Dies per wafer, yield, and the wafers one good package consumes."""
+"""Dies per wafer, and the wafers one good package consumes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+
+from costmodels.yields import die_yield
 
 Array = NDArray[np.float64]
 Number = float | Array
@@ -27,35 +29,6 @@ def dies_per_wafer(
     return gross
 
 
-def die_yield(die_mm2: Number, *, defects_per_mm2: Number, yield_clustering: Number) -> Number:
-    """Share of dies without a defect [1]: negative binomial, (1 + A·D0/alpha)^-alpha.
-
-    Parameters
-    ----------
-    die_mm2 : array [mm2]
-    defects_per_mm2 : float
-        Defect density D0 [1/mm2].
-    yield_clustering : float
-        Clustering alpha; a whole number, so that the power is a product.
-
-    Raises
-    ------
-    ValueError
-        If alpha is not a whole number of at least 1.
-
-    References
-    ----------
-    Stapper, "Defect density distribution for LSI yield calculations", IEEE Trans. Electron Devices 20(7), 1973.
-    """
-    if yield_clustering != int(yield_clustering) or yield_clustering < 1:
-        raise ValueError(f"yield_clustering must be a whole number of at least 1, got {yield_clustering}")
-    base = 1.0 + die_mm2 * (defects_per_mm2 / yield_clustering)
-    power = base
-    for _ in range(int(yield_clustering) - 1):
-        power = power * base
-    return 1.0 / power
-
-
 def sold_share(perfect_share: Number, harvest_share: Number) -> Number:
     """Share of dies that can be sold [1]: Y + h(1 - Y), as a share h of the defective ones is sold with units off."""
     return perfect_share + harvest_share * (1.0 - perfect_share)
@@ -67,13 +40,14 @@ def package_silicon(
     reticle_mm2: Number,
     die_to_die_mm2: Number,
     bond_wafers: Number,
-    max_dies: int,
+    max_dies: Number,
     wafer_diameter_mm: Number,
     edge_exclusion_mm: Number,
     scribe_mm: Number,
     defects_per_mm2: Number,
     yield_clustering: Number,
     harvest_share: Number,
+    yield_model: str = "negative_binomial",
 ) -> tuple[Number, Number]:
     """Wafers that one good package consumes, and the dies its silicon is split into.
 
@@ -81,14 +55,16 @@ def package_silicon(
     ----------
     area_mm2 : array
         Silicon of the package before die-to-die interfaces [mm2].
-    reticle_mm2 : float
-        Largest die [mm2].
-    die_to_die_mm2 : float
+    reticle_mm2 : array
+        Largest die [mm2]. It and all constants below are numbers, or samples that broadcast against `area_mm2`.
+    die_to_die_mm2 : array
         Interface each die of a split package adds [mm2].
-    bond_wafers : float
+    bond_wafers : array
         Bonding one more die, in wafers [1].
-    max_dies : int
-        Dies a package may hold.
+    max_dies : array
+        Dies a package may hold; whole numbers.
+    yield_model : str
+        One of :data:`costmodels.yields.YIELD_MODELS`.
 
     Returns
     -------
@@ -106,27 +82,28 @@ def package_silicon(
             edge_exclusion_mm=edge_exclusion_mm,
             scribe_mm=scribe_mm,
         )
-        perfect = die_yield(die_mm2, defects_per_mm2=defects_per_mm2, yield_clustering=yield_clustering)
+        perfect = die_yield(
+            die_mm2, defects_per_mm2=defects_per_mm2, yield_clustering=yield_clustering, model=yield_model
+        )
         return dies / (gross * sold_share(perfect, harvest_share)) + (dies - 1.0) * bond_wafers
 
-    wafers: Number = np.full(np.shape(area_mm2), np.inf)
-    chosen: Number = np.zeros(np.shape(area_mm2))
-    for dies in range(1, max_dies + 1):
+    wafers: Number = np.inf
+    chosen: Number = 0.0
+    for dies in range(1, int(np.max(max_dies)) + 1):
         die = area_mm2 / dies + (die_to_die_mm2 if dies > 1 else 0.0)
-        fits = die <= reticle_mm2
+        fits = (die <= reticle_mm2) & (dies <= np.asarray(max_dies))
         if not np.any(fits):
             continue
         candidate = used(float(dies), die)
         better = fits & (candidate < wafers)
         wafers = np.where(better, candidate, wafers)
         chosen = np.where(better, float(dies), chosen)
-    if not np.all(chosen > 0):
-        largest = max_dies * (reticle_mm2 - (die_to_die_mm2 if max_dies > 1 else 0.0))
-        beyond = used(float(max_dies), reticle_mm2) * (area_mm2 / largest)
-        wafers = np.where(chosen > 0, wafers, beyond)
-        chosen = np.where(
-            chosen > 0, chosen, np.maximum(np.ceil(area_mm2 / (reticle_mm2 - die_to_die_mm2)), max_dies + 1.0)
-        )
+    if not np.all(np.asarray(chosen) > 0):
+        largest = max_dies * (reticle_mm2 - np.where(np.asarray(max_dies) > 1, die_to_die_mm2, 0.0))
+        beyond = used(max_dies, reticle_mm2) * (area_mm2 / largest)
+        fewest = np.maximum(np.ceil(area_mm2 / (reticle_mm2 - die_to_die_mm2)), max_dies + 1.0)
+        held = np.asarray(chosen) > 0
+        wafers, chosen = np.where(held, wafers, beyond), np.where(held, chosen, fewest)
     return wafers, chosen
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from dse.analysis import Analysis
     from dse.calibrating import calibrate
     from dse.errors import DseError, OutputError, RunError, StudyError
+    from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
+    from dse.technologies import technology
     from dse.validation import validate
     from roofline.accelerators import Accelerator
     from roofline.model import Model
@@ -35,11 +37,13 @@ __all__ = [
     "analyze",
     "calibrate",
     "evaluate",
+    "explain",
     "load",
     "model",
     "open_run",
     "shipped_studies",
     "sweep",
+    "technology",
     "validate",
 ]
 
@@ -51,9 +55,11 @@ _HOMES = {
     "Run": "dse.runs",
     "Study": "dse.study",
     "calibrate": "dse.calibrating",
+    "explain": "dse.explaining",
     "load": "dse.runs",
     "open_run": "dse.runs",
     "sweep": "dse.runs",
+    "technology": "dse.technologies",
     "validate": "dse.validation",
 }
 

@@ -25,7 +25,7 @@ from roofline.parallel import Parallel, sharded
 from roofline.precision import WEIGHT_GROUPS, formats
 from roofline.runtimes import runtimes
 from sweeps.choices import Deployment, Technology
-from sweeps.constants import chosen_constants
+from sweeps.constants import chosen_constants, priced_grids
 
 _DEEPEST_JSON = 100
 
@@ -159,6 +159,8 @@ def vocabulary(
         segments=tables.options("segments"),
         grids=tables.options("grids"),
         constants=tuple(constants),
+        constant_rows=constants,
+        priced_grids=priced_grids(),
         columns={c.name: c.unit for c in COLUMNS.values() if c.kind in ("design", "metric", "margin")},
         known_model=known.check,
         pims=tables.options("pim"),

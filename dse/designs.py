@@ -49,7 +49,7 @@ def evaluate_designs(study: Study, problem: Problem, designs: pd.DataFrame | Map
     StudyError
         If a column is missing or holds something else.
     """
-    columns = _design_columns(study, designs)
+    columns = design_columns(study, designs)
     rows = len(next(iter(columns.values())))
     tables = [problem.given(columns, scenario) for scenario in range(problem.space.scenarios)] if rows else []
     return _frame(tables, problem)
@@ -82,7 +82,14 @@ def read_designs(text: str, path: str) -> dict[str, list[str]]:
     return {name: [row[i] for _, row in numbered[1:]] for i, name in enumerate(header)}
 
 
-def _design_columns(study: Study, designs: Any) -> dict[str, NDArray[np.float64]]:
+def design_columns(study: Study, designs: Any) -> dict[str, NDArray[np.float64]]:
+    """Return the five design columns (n,) [SI] of designs given by study key or column name.
+
+    Raises
+    ------
+    StudyError
+        If one is missing or is no such quantity.
+    """
     given = {str(name): designs[name] for name in designs}
     lengths = {len(np.atleast_1d(np.asarray(given[name], dtype=object))) for name in given}
     if len(lengths) != 1:

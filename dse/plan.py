@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.study import Study
+from dse.study_constants import Ranged
 from roofline.precision import Precision
 from roofline.runtimes import Runtime, runtime
 from sweeps.problem import Objective, Problem, ScenarioColumn
@@ -27,6 +28,7 @@ from sweeps.space import Axis, Space
 MOST_CACHED_SCENARIOS = 256
 LAYOUT_PATHS = ("deployment.chips", "deployment.parallel.")
 CALIBRATION_PATHS = ("modelling.calibration", "modelling.device_class")
+PRICE_PATHS = ("deployment.electricity", "deployment.grid")
 HALF_FORMATS = ("fp16", "bf16")
 
 
@@ -63,7 +65,9 @@ class StudyScenarios:
     def _scenario(self, number: int) -> Scenario:
         at = self.study_at(number)
         try:
-            return scenario(requests(at, self.models), _technology(at), _deployment(at), modelling_of(at), self.limits)
+            return scenario(
+                requests(at, self.models), technology_of(at), deployment_of(at), modelling_of(at), self.limits
+            )
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
 
@@ -108,7 +112,8 @@ def _check(study: Study, problem: Problem) -> None:
             key="technology.formats",
         )
     _check_layouts(study)
-    _check_calibrations(study)
+    for paths in (CALIBRATION_PATHS, PRICE_PATHS):
+        _check_together(study, paths)
     there = {*problem.metric_names, *(axis.name for axis in problem.space.axes)}
     for column in (*study.objectives, *(limit.column for limit in problem.limits)):
         if column not in there:
@@ -127,10 +132,10 @@ def _check_layouts(study: Study) -> None:
             study.at(values)
 
 
-def _check_calibrations(study: Study) -> None:
-    """Classes of devices that one of several calibrations does not know; one axis at a time is checked on reading."""
+def _check_together(study: Study, paths: tuple[str, ...]) -> None:
+    """Values of several axes that do not go together; one axis at a time is checked on reading."""
     axes = study.scenario_axes
-    concerned = [axis.path in CALIBRATION_PATHS for axis in axes]
+    concerned = [axis.path in paths for axis in axes]
     if sum(concerned) > 1:
         levels = [axis.values if yes else axis.values[:1] for axis, yes in zip(axes, concerned, strict=True)]
         for values in itertools.product(*levels):
@@ -163,7 +168,8 @@ def requests(study: Study, models: Models) -> list[Request]:
     ]
 
 
-def _technology(study: Study) -> Technology:
+def technology_of(study: Study) -> Technology:
+    """Return the technology of a study without scenario axes, overrides in it."""
     given = study.technology
     return Technology(
         node=given.node,
@@ -177,11 +183,14 @@ def _technology(study: Study) -> Technology:
         granular=given.granular,
         power_cap_w=given.power_cap,
         max_dies=given.max_dies,
-        constants=dict(given.constants),
+        yield_model=given.yield_model,
+        constants={name: one.value if isinstance(one, Ranged) else one for name, one in given.constants.items()},
+        ranges={name: (one.low, one.high) for name, one in given.constants.items() if isinstance(one, Ranged)},
     )
 
 
-def _deployment(study: Study) -> Deployment:
+def deployment_of(study: Study) -> Deployment:
+    """Return the deployment of a study without scenario axes."""
     given = study.deployment
     return Deployment(
         segment=given.segment,
@@ -190,7 +199,7 @@ def _deployment(study: Study) -> Deployment:
         utilization=given.utilization,
         demand_tokens_per_s=given.demand,
         grid=given.grid,
-        electricity_usd_per_j=given.electricity,
+        electricity_usd_per_j="grid" if isinstance(given.electricity, str) else given.electricity,
         volume=given.volume,
         parallel=given.layout,
     )
@@ -210,7 +219,7 @@ def modelling_of(study: Study) -> Modelling:
     if stack is None:
         return how
     device_class = given.device_class or class_of(study.technology.dram_kind)
-    return on_designs(how, stack, device_class, _technology(study), study.calibration())
+    return on_designs(how, stack, device_class, technology_of(study), study.calibration())
 
 
 def _choices(study: Study) -> Modelling:

@@ -20,6 +20,7 @@ from dse.constraints import Constraint, resolve_constraint
 from dse.errors import StudyError, shown
 from dse.study_axes import ColumnAxis, ScenarioAxis, TakenAxis, take_axes
 from dse.study_calibration import calibration_problems, effect_problems, read_of, with_effect
+from dse.study_constants import price_problems
 from dse.study_fields import (
     Deployment,
     Efficiency,
@@ -314,7 +315,7 @@ def _validated(tree: Tree, context: Context) -> tuple[StudyFile | None, list[Pro
         workload_shares(file.workloads)
     except ValueError as error:
         return None, [Problem(("workloads",), str(error))]
-    return file, [*_undivided(file, context), *calibration_problems(file, context)]
+    return file, [*_undivided(file, context), *calibration_problems(file, context), *price_problems(file, context)]
 
 
 def _undivided(file: StudyFile, context: Context) -> list[Problem]:

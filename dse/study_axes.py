@@ -152,7 +152,7 @@ def take_axes(
             columns = _take_design(design, tree, context, problems, taken)
         elif section in SECTIONS:
             for where, rule, holder, key in _scalars(tree, section):
-                if isinstance(holder[key], list | tuple | dict):
+                if not rule.is_value(holder[key]):
                     _take(".".join(map(str, where)), where, rule, holder[key], tree, context, problems, taken)
     tree.pop("design", None)
     if (count := sum(len(one.axis.values) for one in taken)) > MOST_SCENARIO_VALUES:
@@ -295,6 +295,9 @@ def _range(
         return None
     ends = _checked(bounds, rule, (*where, scale), 2, context, problems)
     if len(problems) > before or ends is None:
+        return None
+    if any(isinstance(end, str) for end in ends):
+        problems.append(Problem((*where, scale), f"expected two numbers, got {_text(bounds)}"))
         return None
     low, high = (float(end) for end in ends)
     if not low < high:

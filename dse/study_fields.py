@@ -7,14 +7,17 @@ dimensions of ``design`` and the axes are not here: dse/study_axes.py takes them
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from costmodels.yields import YIELD_MODELS
 from dse.errors import did_you_mean, shown
+from dse.study_constants import Constants, ConstantValue, Ranged
 from dse.study_rules import (
     Choice,
     Context,
+    Electricity,
     ModelName,
     Named,
     Number,
@@ -69,15 +72,6 @@ class Workload(Part):
     share: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
 
 
-class _Constants(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> object:
-        if not isinstance(value, dict) or len(value) > 256:
-            raise ValueError(f"expected at most 256 constants such as {{pue: 1.2}}, got {shown(value)}")
-        return value
-
-
 class Technology(Part):
     """What the chip is made of."""
 
@@ -92,8 +86,10 @@ class Technology(Part):
     granular: Annotated[bool, Switch()] = False
     power_cap: Annotated[float | None, Quantity("watt", optional=True)] = None
     max_dies: Annotated[int | None, Whole(1, 1024, optional=True)] = None
+    #: how defects are spread over a wafer
+    yield_model: Annotated[str, Choice(YIELD_MODELS)] = "negative_binomial"
     constants: Annotated[
-        dict[Annotated[str, Named("constants", "a constant")], Annotated[float, Number(least=0.0)]], _Constants()
+        dict[Annotated[str, Named("constants", "a constant")], Annotated[float | Ranged, ConstantValue()]], Constants()
     ] = Field(default_factory=dict)
 
 
@@ -116,9 +112,8 @@ class Deployment(Part):
     utilization: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None
     demand: Annotated[float | None, Quantity("token/s", optional=True)] = None
     grid: Annotated[str, Named("grids", "a grid")] = Field("world", validate_default=True)
-    electricity: Annotated[float, Quantity("USD/joule", zero=True)] = Field(
-        default_factory=lambda: parse_quantity("0.08 USD/kWh", "USD/joule")
-    )
+    #: a price, `grid` for that of the grid's region, or nothing for what hyperscale contracts pay (0.08 USD/kWh)
+    electricity: Annotated[float | Literal["grid"] | None, Electricity("USD/joule", zero=True, optional=True)] = None
     volume: Annotated[int | None, Whole(1, 10**12, optional=True)] = None
     #: chips that work together: tensor x pipeline x data
     chips: Annotated[int | None, Whole(1, MOST_CHIPS, optional=True)] = None

@@ -45,7 +45,8 @@ def put(tree: Tree, target: Keys, value: object) -> None:
 def field_at(model: Any, key: str) -> tuple[Rule | None, Any]:
     """Rule of a scalar field, and the model or mapping that the field may hold; neither for anything else."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):  # dict[name, number]: constants
-        return next((rule for rule in get_args(model)[1].__metadata__ if isinstance(rule, Rule)), None), None
+        found = next((rule for rule in get_args(model)[1].__metadata__ if isinstance(rule, Rule)), None)
+        return found and found.named(key), None
     if key not in model.model_fields:
         return None, None
     info = model.model_fields[key]

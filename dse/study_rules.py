@@ -66,6 +66,14 @@ class Rule:
     def _clean(self, value: object, context: Context) -> Any:
         raise NotImplementedError
 
+    def named(self, name: str) -> Rule:
+        """The rule of the value with this name, where values of a mapping differ by their names."""
+        return self
+
+    def is_value(self, raw: object) -> bool:
+        """Whether it is one value, not a list or a range of them."""
+        return not isinstance(raw, list | tuple | dict)
+
     def written(self, number: float) -> Value:
         """A number of a range as it would stand in YAML."""
         return number
@@ -158,6 +166,20 @@ class Quantity(Rule):
     def written(self, number: float) -> Value:
         """Every bit of the number, with the unit."""
         return f"{number!r} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Electricity(Quantity):
+    """A price of electricity, or ``grid`` for the price in the grid's region."""
+
+    def _clean(self, value: object, context: Context) -> Any:
+        if value == "grid":
+            return value
+        try:
+            return super()._clean(value, context)
+        except ValueError as error:
+            guess = did_you_mean(value, ("grid",)) if isinstance(value, str) else ""
+            raise ValueError(f"{error}; or grid, for the price in its region{guess}") from None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dse.study_axes import DIMENSIONS, ColumnAxis, ScenarioAxis
+from dse.study_constants import Ranged
 from dse.study_fields import Degrees, Efficiency, Workload
 from dse.study_rules import Quantity
 from dse.units import exact_quantity
@@ -24,7 +25,7 @@ def section_tree(part: BaseModel) -> dict[str, Any]:
         rule = next((rule for rule in info.metadata if isinstance(rule, Quantity)), None)
         if value is None:
             continue
-        if rule is not None:
+        if rule is not None and not isinstance(value, str):
             tree[key] = exact_quantity(value, rule.unit)
         elif isinstance(value, Efficiency) and value.label != "given":
             tree[key] = value.label
@@ -32,8 +33,10 @@ def section_tree(part: BaseModel) -> dict[str, Any]:
             continue
         elif isinstance(value, BaseModel):
             tree[key] = section_tree(value)
+        elif isinstance(value, dict):
+            tree[key] = {name: one.tree() if isinstance(one, Ranged) else one for name, one in value.items()}
         else:
-            tree[key] = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
+            tree[key] = list(value) if isinstance(value, tuple) else value
     return tree
 
 

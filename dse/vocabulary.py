@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dse.errors import StudyError
 from roofline.parallel import Parallel
 
 if TYPE_CHECKING:
+    from costmodels.tables import Constant
     from roofline.accelerators import Accelerator
 
 
@@ -36,6 +37,10 @@ class Vocabulary:
         What is allowed where the study file names such a thing; `flash_kinds` includes ``"none"``.
     columns : mapping of str to str
         Column name to its unit as pint writes it; ``"1"`` where it has none. Objectives and constraints use these.
+    constant_rows : mapping of str to Constant
+        Constants by name, of any option: their units, and which are whole numbers.
+    priced_grids : tuple of str
+        Grids whose price of electricity is known.
     known_model : callable
         Takes a catalog name or the path of a config.json; raises ValueError with a message for people if it is neither.
     divisible : callable
@@ -63,6 +68,8 @@ class Vocabulary:
     constants: tuple[str, ...]
     columns: Mapping[str, str]
     known_model: Callable[[str], None]
+    constant_rows: Mapping[str, Constant] = field(default_factory=dict)
+    priced_grids: tuple[str, ...] = ()
     pims: tuple[str, ...] = ("none",)
     hardware: Callable[[str], tuple[Accelerator, ...]] = _no_file
     divisible: Callable[[str, Parallel], None] = _always

@@ -47,6 +47,7 @@ class Technology:
     granular: bool = False
     power_cap_w: float | None = None
     max_dies: int | None = None
+    yield_model: str = "negative_binomial"
     constants: Mapping[str, Number] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -55,6 +56,7 @@ class Technology:
 class Deployment:
     """How the chip is deployed; exactly one of `utilization` and `demand_tokens_per_s`.
 
+    Electricity has a price of its own, the grid's, or (None) the table's for hyperscale contracts.
     `parallel` is how many chips work together, and on what; all workloads of a mix share them.
     """
 
@@ -64,7 +66,7 @@ class Deployment:
     utilization: float | None = 0.6
     demand_tokens_per_s: float | None = None
     grid: str = "world"
-    electricity_usd_per_j: float | None = None
+    electricity_usd_per_j: float | Literal["grid"] | None = None
     volume: int | None = None
     parallel: Parallel = ONE_CHIP
 

@@ -9,13 +9,30 @@ import numpy as np
 
 from costmodels import area, tables
 from costmodels.carbon import wafer_kg
-from costmodels.tables import Constant
+from costmodels.tables import Constant, check_distribution
 from roofline.operators import Number
 from roofline.precision import formats_area_relative, peak_energy_relative
 from sweeps.choices import Deployment, Technology
 
 OPERATOR_CONSTANTS = ("dequantization_ops", "accumulator_bytes")
 """Constants that the tables of operators are made with: one number each, never an array."""
+
+
+GRID_PRICE = "grid_electricity_usd_per_j"
+"""Price of electricity in the table of grids, of those where one was found."""
+
+
+def priced_grids() -> tuple[str, ...]:
+    """Return the grids whose price of electricity is known."""
+    return tuple(grid for grid in tables.options("grids") if GRID_PRICE in tables.constants("grids", grid))
+
+
+def no_grid_price(grid: str) -> str:
+    """Return the message that a grid has no price of electricity, with those that have one."""
+    return (
+        f"expected a price of electricity, got grid, and no price is known for the grid {grid}; "
+        f"grids with a price: {', '.join(priced_grids())}"
+    )
 
 
 def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str, Constant]:
@@ -49,10 +66,21 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
     found["dram_usd_per_byte"] = replace(prices[f"{technology.dram_kind}_usd_per_byte"], name="dram_usd_per_byte")
     flash = prices.get(f"{technology.flash_kind}_usd_per_byte")
     if flash is None:
-        flash = replace(found["dram_usd_per_byte"], value=0.0, low=0.0, high=0.0, source="assumption: no flash fitted")
+        flash = replace(
+            found["dram_usd_per_byte"],
+            value=0.0,
+            low=0.0,
+            high=0.0,
+            distribution="fixed",
+            source="assumption: no flash fitted",
+        )
     found["flash_usd_per_byte"] = replace(flash, name="flash_usd_per_byte")
-    if deployment.electricity_usd_per_j is not None:
-        price = deployment.electricity_usd_per_j
+    price, of_grid = deployment.electricity_usd_per_j, found.pop(GRID_PRICE, None)
+    if price == "grid":
+        if of_grid is None:
+            raise ValueError(no_grid_price(deployment.grid))
+        found["electricity_usd_per_j"] = replace(of_grid, name="electricity_usd_per_j")
+    elif price is not None:
         found["electricity_usd_per_j"] = _given(found["electricity_usd_per_j"], price, (price, price))
     if technology.max_dies is not None:
         most = float(technology.max_dies)
@@ -67,7 +95,13 @@ def chosen_constants(technology: Technology, deployment: Deployment) -> dict[str
 
 def _given(constant: Constant, value: float, ends: tuple[float, float]) -> Constant:
     """Return a constant with what the study says in place of the table's numbers."""
-    return replace(constant, value=value, low=ends[0], high=ends[1], source="given by the study")
+    low, high = ends
+    shape = "triangular" if constant.distribution == "fixed" else constant.distribution
+    try:
+        check_distribution(shape, value, low, high, constant.name)
+    except ValueError:
+        shape = "fixed" if low == high else "triangular"
+    return replace(constant, value=value, low=low, high=high, source="given by the study", distribution=shape)
 
 
 def resolved_constants(technology: Technology, deployment: Deployment) -> dict[str, Number]:

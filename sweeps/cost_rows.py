@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roofline.accelerators import Accelerator
+from roofline.accelerators import Accelerator, UnknownFact
 from sweeps.choices import Deployment
 from sweeps.constants import chosen_constants
 from sweeps.device_costs import device_costs
@@ -137,7 +137,7 @@ def _row(one: Subject, basis: str, all_of_them: Sequence[Subject]) -> CostRow:
     try:
         predicted = one.predicted(basis)
         left_out, note = _left_out(one, basis, all_of_them)
-    except ValueError as error:
+    except UnknownFact as error:
         reason = str(error)
     return CostRow(
         id=f"{cost.device}/{cost.quantity}",
@@ -184,7 +184,7 @@ def _asked(one: Subject, name: str, basis: str, all_of_them: Sequence[Subject]) 
         try:
             shipped = _value(other.chip, name)
             without, with_it = (other.predicted(basis, **{name: value}) for value in (0.0, shipped))
-        except ValueError:
+        except UnknownFact:
             continue
         asked = shipped * (other.cost.value - without) / (with_it - without)
         if math.isfinite(asked) and asked > 0:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodels import area, energy, wafer
-from roofline.kernel import Machine, pass_time
+from roofline.kernel import Machine, pass_time, peak_flop
 from roofline.memory import Number, Placement, flash_bytes_per_s, placement
 from roofline.pim import Pim, held_whole
 from sweeps.constants import any_positive
@@ -29,6 +29,8 @@ Directions = tuple[int | None, int | None, int | None, int | None, int | None]
 DIRECTIONS: Mapping[str, Directions] = {
     "prefill_s": (FALLING, FALLING, FALLING, FALLING, FALLING),
     "decode_s": (FALLING, FALLING, FALLING, FALLING, FALLING),
+    "prefill_matrix_s": (FLAT, FALLING, FLAT, FLAT, FLAT),
+    "decode_matrix_s": (FLAT, FALLING, FLAT, FLAT, FLAT),
     "prefill_sram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
     "prefill_dram_bytes": (FLAT, FLAT, FALLING, FLAT, FLAT),
     "prefill_flash_bytes": (FLAT, FLAT, FALLING, FALLING, FLAT),
@@ -105,6 +107,8 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
         for phase, operators in (("prefill", workload.prefill), ("decode", workload.decode)):
             step = pass_time(operators, machine, place)
             result[f"{phase}_s.{i}"] = step.seconds
+            at_peak = peak_flop(operators, scenario.formats, scenario.rates)
+            result[f"{phase}_matrix_s.{i}"] = at_peak / designs["compute_flop_per_s"]
             result[f"{phase}_sram_bytes.{i}"] = step.sram_bytes
             result[f"{phase}_dram_bytes.{i}"] = step.dram_bytes
             result[f"{phase}_flash_bytes.{i}"] = step.flash_bytes
@@ -208,13 +212,14 @@ def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
         reticle_mm2=k["reticle_mm2"],
         die_to_die_mm2=k["die_to_die_mm2"],
         bond_wafers=k["bond_wafers"],
-        max_dies=int(k["max_dies"]),
+        max_dies=k["max_dies"],
         wafer_diameter_mm=k["wafer_diameter_mm"],
         edge_exclusion_mm=k["edge_exclusion_mm"],
         scribe_mm=k["scribe_mm"],
         defects_per_mm2=k["defects_per_mm2"],
         yield_clustering=k["yield_clustering"],
         harvest_share=k["harvest_share"],
+        yield_model=scenario.technology.yield_model,
     )
     units: Number = bandwidth / k["dram_unit_bytes_per_s"]
     if scenario.granular:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodels import carbon, energy, power, price
-from roofline.kernel import compute_energy_relative, peak_flop
+from roofline.kernel import compute_energy_relative
 from roofline.memory import Number
 from roofline.precision import number_format
 from roofline.serving import request_latency_s
@@ -20,7 +20,7 @@ from sweeps.space import DESIGN_COLUMNS
 Array = NDArray[np.float64]
 
 
-def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
+def metrics(factors: Mapping[str, Number], scenario: Scenario, *, built: bool = False) -> dict[str, Number]:
     """Return every metric and margin of the designs behind `factors`.
 
     Parameters
@@ -28,6 +28,8 @@ def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Numb
     factors : mapping
         Result of :func:`sweeps.factors.factors`.
     scenario : Scenario
+    built : bool
+        Take the designs for buildable whatever their margins say, as bounds do, whose factors are of several designs.
 
     Returns
     -------
@@ -37,17 +39,35 @@ def metrics(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Numb
         peak power and all margins remain.
     """
     static = _static_columns(factors, scenario)
-    margins = physical_margins(factors, scenario)
-    if scenario.power_cap_w is not None:
-        margins["margin_power_cap"] = static["busy_static_w"] / scenario.power_cap_w - 1.0
-    # Zero or NaN: added to the times of designs nobody can build.
-    void = np.where(worst(margins, [name for name in PHYSICAL if name in margins]) <= 0, 0.0, np.nan)
-    phases = [_phases(i, factors, scenario, static, void) for i in range(len(scenario.workloads))]
+    margins = _margins(factors, scenario, static)
+    phases = _all_phases(factors, scenario, static, {} if built else margins)
     columns = {name: factors[name] for name in DESIGN_COLUMNS}
     columns |= _speed_and_power(phases, scenario, static)
     columns |= {name: value for name, value in static.items() if not name.startswith("busy_")}
     columns |= per_token(factors, scenario, static, phases, columns, margins)
     return columns | margins
+
+
+def phases_of(factors: Mapping[str, Number], scenario: Scenario) -> list[tuple[Phase, Phase]]:
+    """Return prefill and decode of each workload of the mix: parameters as for :func:`metrics`."""
+    static = _static_columns(factors, scenario)
+    return _all_phases(factors, scenario, static, _margins(factors, scenario, static))
+
+
+def _margins(factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number]) -> dict[str, Number]:
+    margins = physical_margins(factors, scenario)
+    if scenario.power_cap_w is not None:
+        margins["margin_power_cap"] = static["busy_static_w"] / scenario.power_cap_w - 1.0
+    return margins
+
+
+def _all_phases(
+    factors: Mapping[str, Number], scenario: Scenario, static: Mapping[str, Number], margins: Mapping[str, Number]
+) -> list[tuple[Phase, Phase]]:
+    # Zero or NaN: added to the times of designs nobody can build.
+    named = [name for name in PHYSICAL if name in margins]
+    void = np.where(worst(margins, named) <= 0, 0.0, np.nan) if named else 0.0
+    return [_phases(i, factors, scenario, static, void) for i in range(len(scenario.workloads))]
 
 
 def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[str, Number]:
@@ -161,7 +181,6 @@ def _phase(
     operators = workload.prefill if name == "prefill" else workload.decode
     flop = compute_energy_relative(operators, scenario.formats, vector=k["chip_vector_relative"])
     links = operators.total("link_bytes")
-    matrix_flop = peak_flop(operators, scenario.formats, scenario.rates)
     pass_j = energy.pass_j(
         flop * k["chip_j_per_flop"] + links * k["link_j_per_byte"],
         factors[f"{name}_sram_bytes.{i}"],
@@ -191,7 +210,7 @@ def _phase(
         anchored_j=power.anchored_j(
             static["peak_power_w"],
             seconds,
-            matrix_flop * workload.passes_per_chip / factors["compute_flop_per_s"],
+            times(factors[f"{name}_matrix_s.{i}"], workload.passes_per_chip),
             busy_power_share=k["busy_power_share"],
             compute_power_share=k["compute_power_share"],
         ),

@@ -222,14 +222,23 @@ def run_pass(
 # --- the chip: silicon, memory, power, money, carbon ----------------------------------------------------------------
 
 
-def split_silicon(area: float, k: Mapping[str, float]) -> tuple[float, int]:
+def perfect_share(defects: float, model: str, alpha: float) -> float:
+    """Share of dies without a defect, of so many on the average die."""
+    if model == "poisson":
+        return math.exp(-defects)
+    if model == "murphy":
+        return ((1 - math.exp(-defects)) / defects) ** 2
+    return float(1 / (1 + defects) if model == "seeds" else (1 + defects / alpha) ** -alpha)
+
+
+def split_silicon(area: float, k: Mapping[str, float], model: str) -> tuple[float, int]:
     """Wafers per good package and its number of dies: the cheapest split whose dies fit the reticle."""
     radius = k["wafer_diameter_mm"] / 2 - k["edge_exclusion_mm"]
 
     def wafers(dies: int, die: float) -> float:
         pitch = (math.sqrt(min(die, k["reticle_mm2"])) + k["scribe_mm"]) ** 2
         gross = math.pi * radius**2 / pitch - 2 * math.pi * radius / math.sqrt(2 * pitch)
-        perfect = (1 + die * k["defects_per_mm2"] / k["yield_clustering"]) ** -k["yield_clustering"]
+        perfect = perfect_share(die * k["defects_per_mm2"], model, k["yield_clustering"])
         sold = perfect + k["harvest_share"] * (1 - perfect)
         return float(dies / (gross * sold) + (dies - 1) * k["bond_wafers"])
 
@@ -260,7 +269,7 @@ def build(technology: Any, k: Mapping[str, float], design: Mapping[str, float]) 
     macros = sram * k["sram_mm2_per_byte"] / k["sram_density_relative"]
     phys = bandwidth * k["dram_phy_mm2_per_byte_per_s"]
     bare = logic + macros + phys + k["fixed_area_mm2"]
-    wafers, dies = split_silicon(bare, k)
+    wafers, dies = split_silicon(bare, k, technology.yield_model)
     silicon = bare + (dies * k["die_to_die_mm2"] if dies > 1 else 0)
     units = bandwidth / k["dram_unit_bytes_per_s"]
     if technology.granular:

@@ -285,6 +285,7 @@ def technologies(draw: st.DrawFn, needed_bytes: float) -> Technology:
         granular=draw(st.sampled_from((False, False, False, True))),
         power_cap_w=draw(st.none() | log_uniform(5.0, 100.0)),
         max_dies=draw(st.none() | st.none() | st.integers(2, 8)),
+        yield_model=draw(st.sampled_from(("negative_binomial", "negative_binomial", "poisson", "murphy", "seeds"))),
         constants=constants,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flat_memory import design, evaluated, request
 
-from costmodels import area, carbon, energy, ownership, power, price, tables, wafer
+from costmodels import area, carbon, energy, ownership, power, price, tables, wafer, yields
 from sweeps.constants import resolved_constants
 from sweeps.scenario import Deployment, Modelling, Technology, scenario
 
@@ -46,13 +46,13 @@ def test_dies_per_wafer_by_hand() -> None:
     [(814.0, 0.1, 3, 0.4867), (814.0, 0.1, 10, 0.4572), (100.0, 0.1, 3, 0.9063), (0.0, 0.1, 3, 1.0)],
 )
 def test_die_yield_by_hand(area_mm2: float, defects_per_cm2: float, clustering: float, share: float) -> None:
-    got = wafer.die_yield(area_mm2, defects_per_mm2=defects_per_cm2 / 100, yield_clustering=clustering)
+    got = yields.die_yield(area_mm2, defects_per_mm2=defects_per_cm2 / 100, yield_clustering=clustering)
     assert got == pytest.approx(share, abs=1e-4)
 
 
 def test_die_yield_needs_a_whole_clustering() -> None:
     with pytest.raises(ValueError, match="whole number"):
-        wafer.die_yield(100.0, defects_per_mm2=0.001, yield_clustering=2.5)
+        yields.die_yield(100.0, defects_per_mm2=0.001, yield_clustering=2.5)
 
 
 def test_harvesting_sells_a_share_of_the_defective_dies() -> None:

@@ -27,7 +27,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from costmodels import tables, wafer
+from costmodels import wafer
+from costmodels.yields import YIELD_MODELS
 from roofline.catalog import model
 from roofline.efficiency import as_run
 from roofline.kernel import CEILINGS, operator_ceilings, pass_time
@@ -355,8 +356,9 @@ def test_factors_move_in_their_declared_direction(flash_path: str, data: st.Data
     assert not broken, f"against their direction with more {pair.axis}: {broken}"
 
 
-@pytest.mark.parametrize("node", tables.options("nodes"))
-def test_wafers_and_dies_never_fall_with_area(node: str) -> None:
+@pytest.mark.parametrize("model", YIELD_MODELS)
+@pytest.mark.parametrize("node", ["7nm", "5nm", "2nm"])
+def test_wafers_and_dies_never_fall_with_area(node: str, model: str) -> None:
     k = resolved_constants(Technology(node=node), Deployment())
     names = (
         *("reticle_mm2", "die_to_die_mm2", "bond_wafers", "wafer_diameter_mm", "edge_exclusion_mm", "scribe_mm"),
@@ -365,7 +367,9 @@ def test_wafers_and_dies_never_fall_with_area(node: str) -> None:
     fine = np.concatenate([m * 848.0 + np.linspace(-2, 2, 401) for m in range(1, 8)])
     area = np.sort(np.concatenate([np.arange(10.0, 6000.0, 0.25), fine, 858.0 + np.linspace(-2, 2, 401)]))
     for max_dies in range(1, 9):
-        wafers, dies = wafer.package_silicon(area, max_dies=max_dies, **{name: k[name] for name in names})
+        wafers, dies = wafer.package_silicon(
+            area, max_dies=max_dies, yield_model=model, **{name: k[name] for name in names}
+        )
         wafers, dies = np.asarray(wafers), np.asarray(dies)
         buildable = dies <= max_dies
         assert np.array_equal(buildable, np.sort(buildable)[::-1])

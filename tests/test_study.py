@@ -148,7 +148,7 @@ def test_the_defaults_are_a_datacenter_part() -> None:
         None,
     )
     assert deployment.lifetime == parse_quantity("5 years", "second")
-    assert deployment.electricity == parse_quantity("0.08 USD/kWh", "USD/joule")
+    assert deployment.electricity is None
     assert (modelling.overlap, modelling.sram_residency, modelling.flash_path) == ("full", "on", "through_dram")
     assert modelling.flash_holds == ("weights",)
     assert modelling.fusion == ("attention", "softmax", "norm", "residual", "rope", "swiglu")

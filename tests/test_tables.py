@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from costmodels.tables import TABLES, UNIT_SCALE, Constant, constants, options, read_constants
+from sweeps.constants import GRID_PRICE, priced_grids
 
 DEVICES_CSV = Path(__file__).parent / "data" / "devices.csv"
-HEADER = "option,parameter,value,low,high,unit,year,source"
-GOOD_ROW = "5nm,wafer_usd,16988,13495,18500,USD,2020,read: Khan & Mann 2020"
+HEADER = "option,parameter,value,low,high,unit,year,source,family,distribution"
+GOOD_ROW = "5nm,wafer_usd,16988,13495,18500,USD,2020,read: Khan & Mann 2020,wafer_usd,triangular"
 ALL: list[Constant] = [
     constant for table in TABLES for option in options(table) or ("",) for constant in constants(table, option).values()
 ]
@@ -152,7 +153,10 @@ def test_every_data_file_is_a_table() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_option_of_a_table_has_the_same_parameters_in_the_same_order(table: str) -> None:
-    assert len({tuple(constants(table, option)) for option in options(table) or ("",)}) == 1
+    sets = {
+        tuple(name for name in constants(table, option) if name != GRID_PRICE) for option in options(table) or ("",)
+    }
+    assert len(sets) == 1
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -183,6 +187,47 @@ def test_a_number_without_a_range_is_zero_or_one_or_says_why(table: str) -> None
                 assert row.value in (0.0, 1.0) or "no range" in row.source, f"{table}, {option}, {name}"
 
 
+@pytest.mark.parametrize("constant", ALL, ids=lambda row: f"{row.option}-{row.name}")
+def test_a_range_of_a_decade_is_drawn_in_the_logarithm_or_has_a_reason(constant: Constant) -> None:
+    mixture = {"fab_kg_per_j"}  # the power of a fab is a mixture of sources: its share of clean ones is linear
+    if constant.distribution == "log":
+        assert constant.high > 9.9 * constant.low
+    elif constant.distribution == "triangular" and constant.low > 0 and constant.name not in mixture:
+        assert constant.high < 10 * constant.low
+
+
+def test_what_is_counted_is_drawn_in_whole_numbers() -> None:
+    counted = {"yield_clustering", "max_dies", "accumulator_bytes", "dequantization_ops"}
+    assert {row.name for row in ALL if row.distribution == "whole"} == counted
+
+
+def test_a_parameter_belongs_to_one_family_in_all_options() -> None:
+    families = {(row.name, row.family) for row in ALL}
+    assert len(families) == len({row.name for row in ALL})
+
+
+def test_families_hold_what_one_cause_moves() -> None:
+    families: dict[str, set[str]] = {}
+    for row in ALL:
+        families.setdefault(row.family, set()).add(row.name)
+    assert families["memory_price"] == {f"{kind}_usd_per_byte" for kind in (*options("dram"), *options("flash")[1:])}
+    assert families["wafer_usd"] == {"wafer_usd"}
+    assert families["static_power"] == {"idle_w_per_mm2", "busy_w_per_mm2"}
+    assert families["vector_energy"] == {"datapath_energy_relative", "vector_energy_relative"}
+    assert "compute_j_per_flop" not in families["static_power"]  # fitted together, they offset each other
+
+
+@pytest.mark.parametrize("segment", options("segments"))
+def test_idle_stays_below_busy_at_every_quantile(segment: str) -> None:
+    row = constants("segments", segment)
+    idle, busy = row["idle_w_per_mm2"], row["busy_w_per_mm2"]
+    # Quantiles of triangular distributions with ordered corners are ordered.
+    assert idle.low <= busy.low
+    assert idle.value <= busy.value
+    assert idle.high <= busy.high
+    assert (idle.family, idle.distribution) == (busy.family, busy.distribution)
+
+
 def test_options_stand_in_file_order() -> None:
     assert options("nodes") == ("7nm", "6nm", "5nm", "4nm", "3nm", "2nm")
     assert options("dram") == ("hbm2e", "hbm3", "hbm3e", "hbm4", "lpddr5x", "gddr6", "gddr6x", "gddr7", "ddr5")
@@ -195,6 +240,13 @@ def test_options_stand_in_file_order() -> None:
 def test_everything_that_can_be_bought_has_a_price(date: str) -> None:
     bought = {*options("dram"), *options("flash")} - {"none"}
     assert set(constants("prices", date)) == {f"{kind}_usd_per_byte" for kind in bought}
+
+
+def test_a_grid_without_a_price_of_electricity_has_none_rather_than_a_guess() -> None:
+    assert set(priced_grids()) >= {"world", "usa", "china", "eu", "germany", "france", "ireland", "finland", "sweden"}
+    assert "iceland" not in priced_grids()
+    for grid in priced_grids():
+        assert 0.05 < constants("grids", grid)[GRID_PRICE].value * 3.6e6 < 0.35  # USD/kWh
 
 
 # ---------------------------------------------------------------- sense of the numbers
@@ -338,7 +390,7 @@ def write_table(directory: Path, *rows: str, header: str = HEADER) -> Path:
 
 
 def test_a_row_becomes_a_constant_in_the_unit_of_its_name(tmp_path: Path) -> None:
-    row = '7nm,defects_per_mm2,0.09,0.07,0.15,1/cm2,2019,"read: TSMC, VLSI 2019"'
+    row = '7nm,defects_per_mm2,0.09,0.07,0.15,1/cm2,2019,"read: TSMC, VLSI 2019",defects_per_mm2,log'
     (constant,) = read_constants(write_table(tmp_path, row))
     assert constant.value == pytest.approx(9e-4)
     assert (constant.low, constant.high) == pytest.approx((7e-4, 15e-4))
@@ -349,24 +401,34 @@ def test_a_row_becomes_a_constant_in_the_unit_of_its_name(tmp_path: Path) -> Non
         2019,
         "read: TSMC, VLSI 2019",
     )
+    assert (constant.family, constant.distribution) == ("defects_per_mm2", "log")
 
 
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
         (GOOD_ROW, r"a second row for option '5nm', parameter 'wafer_usd'"),
-        ("3nm,wafer_usd,cheap,1,2,USD,2020,read: x", r"value: expected a number, got 'cheap'"),
-        ("3nm,wafer_usd,1,,2,USD,2020,read: x", r"low: expected a number, got ''"),
-        ("3nm,wafer_usd,1,1,inf,USD,2020,read: x", r"high: expected a finite number, got 'inf'"),
-        ("3nm,wafer_usd,nan,1,2,USD,2020,read: x", r"value: expected a finite number, got 'nan'"),
-        ("3nm,wafer_usd,1,2,3,USD,2020,read: x", r"expected low <= value <= high, got 2, 1, 3"),
-        ("3nm,wafer_usd,4,2,3,USD,2020,read: x", r"expected low <= value <= high, got 2, 4, 3"),
-        ("3nm,wafer_usd,1,1,2,EUR,2020,read: x", r"unknown unit 'EUR'; allowed: .*USD"),
-        ("3nm,wafer_usd,1,1,2,USD,lately,read: x", r"year: expected an integer, got 'lately'"),
-        ("3nm,wafer_usd,1,1,2,USD,2020, ", r"source is empty"),
-        ("3nm,,1,1,2,USD,2020,read: x", r"parameter is empty"),
-        ("3nm,wafer_usd,1,1,2,USD,2020", r"expected 8 cells .*, got 7"),
-        ("3nm,wafer_usd,1,1,2,USD,2020,read: x, y", r"expected 8 cells .*, got 9"),
+        ("3nm,wafer_usd,cheap,1,2,USD,2020,read: x,f,triangular", r"value: expected a number, got 'cheap'"),
+        ("3nm,wafer_usd,1,,2,USD,2020,read: x,f,triangular", r"low: expected a number, got ''"),
+        ("3nm,wafer_usd,1,1,inf,USD,2020,read: x,f,triangular", r"high: expected a finite number, got 'inf'"),
+        ("3nm,wafer_usd,nan,1,2,USD,2020,read: x,f,triangular", r"value: expected a finite number, got 'nan'"),
+        ("3nm,wafer_usd,1,2,3,USD,2020,read: x,f,triangular", r"expected low <= value <= high, got 2, 1, 3"),
+        ("3nm,wafer_usd,4,2,3,USD,2020,read: x,f,triangular", r"expected low <= value <= high, got 2, 4, 3"),
+        ("3nm,wafer_usd,1,1,2,EUR,2020,read: x,f,triangular", r"unknown unit 'EUR'; allowed: .*USD"),
+        ("3nm,wafer_usd,1,1,2,USD,lately,read: x,f,triangular", r"year: expected an integer, got 'lately'"),
+        ("3nm,wafer_usd,1,1,2,USD,2020, ,f,triangular", r"source is empty"),
+        ("3nm,,1,1,2,USD,2020,read: x,f,triangular", r"parameter is empty"),
+        ("3nm,wafer_usd,1,1,2,USD,2020,f,triangular", r"expected 10 cells .*, got 9"),
+        ("3nm,wafer_usd,1,1,2,USD,2020,read: x, y,f,triangular", r"expected 10 cells .*, got 11"),
+        ("3nm,wafer_usd,1,1,2,USD,2020,read: x,,triangular", r"family is empty"),
+        ("3nm,wafer_usd,1,1,2,USD,2020,read: x,f,normal", r"unknown distribution 'normal'; allowed: triangular"),
+        (
+            "3nm,wafer_usd,1,1,2,USD,2020,read: x,f,fixed",
+            r"fixed means low = high and no other does, got fixed, 1 to 2",
+        ),
+        ("3nm,wafer_usd,2,2,2,USD,2020,read: x,f,log", r"fixed means low = high and no other does, got log, 2 to 2"),
+        ("3nm,wafer_usd,1,0,2,USD,2020,read: x,f,log", r"log needs low above 0, got 0"),
+        ("3nm,max_dies,1,1,2.5,1,2020,read: x,f,whole", r"whole needs whole numbers, got 1, 1, 2.5"),
     ],
 )
 def test_a_malformed_row_is_refused_with_file_and_line(tmp_path: Path, bad: str, message: str) -> None:

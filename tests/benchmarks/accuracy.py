@@ -9,8 +9,10 @@ Rows that cannot be predicted count as 100 % error. Intervals are bootstrap 90 %
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +146,8 @@ def main() -> None:
         COMMON.write_text(with_rows(COMMON.read_text(encoding="utf8"), shares), encoding="utf8")
 
 
-def power_rows(every: Sequence[Measurement], times: Calibration) -> dict[str, str]:
-    """Fit the two shares of the power limit, print how well they do, and return their rows of the constants table."""
+def power_rows(every: Sequence[Measurement], times: Calibration) -> dict[str, dict[str, str]]:
+    """Fit the two shares of the power limit, print how well they do, and return what their rows of the constants table hold."""
     found = power_samples(every, model, find, times)
     timed = [s for s in found if np.isfinite(s.seconds)]
     devices = sorted({s.device for s in timed})
@@ -159,7 +161,7 @@ def power_rows(every: Sequence[Measurement], times: Calibration) -> dict[str, st
         _print_errors(f"energy per token with {title}, device left out", found, title, lambda s: without[s.device])
     source = POWER_SOURCE.format(rows=len(timed), devices=" and ".join(devices))
     return {
-        name: _row_of(name, [getattr(shares, field) for shares in (whole, *without.values())], source)
+        name: _row_of([getattr(shares, field) for shares in (whole, *without.values())], source)
         for name, field in (("busy_power_share", "busy"), ("compute_power_share", "compute"))
     }
 
@@ -172,15 +174,22 @@ def _print_errors(
     print(f"{what}: {len(errors)} rows, median error {100 * np.median(errors):.1f} %")
 
 
-def _row_of(name: str, values: Sequence[float], source: str) -> str:
-    value, low, high = values[0], min(values), max(values)
-    return f',{name},{value:.4g},{low:.4g},{high:.4g},1,2026,"{source}"'
+def _row_of(values: Sequence[float], source: str) -> dict[str, str]:
+    numbers = {"value": values[0], "low": min(values), "high": max(values)}
+    return {**{column: f"{number:.4g}" for column, number in numbers.items()}, "source": source}
 
 
-def with_rows(table: str, rows: dict[str, str]) -> str:
-    """Return a table of constants with some of its rows, by the name of their parameter, replaced."""
+def with_rows(table: str, rows: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a table of constants with some cells replaced, by the name of their parameter and their column."""
     lines = table.splitlines()
-    return "\n".join(rows.get(line.split(",")[1], line) for line in lines) + "\n"
+    header = lines[0].split(",")
+    for i, line in enumerate(lines):
+        (cells,) = csv.reader([line])
+        if (changed := rows.get(cells[header.index("parameter")])) is not None:
+            out = io.StringIO()
+            csv.writer(out, lineterminator="").writerow({**dict(zip(header, cells, strict=True)), **changed}.values())
+            lines[i] = out.getvalue()
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+"""Where each watt, joule, dollar and gram of one design comes from (``dse explain``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodels.tables import UNIT_SCALE, Constant
+from dse.errors import StudyError, did_you_mean
+from dse.one_design import OneDesign, one_design
+from dse.plan import problem_of
+from dse.runs import Run, load, open_run
+from dse.study import Study
+from results.columns import COLUMNS
+from sweeps.evaluate import evaluate
+from sweeps.feasible import reason_codes, reasons
+from sweeps.ledger import Ledger, ledgers
+from sweeps.ledger_steps import LEDGERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Ledgers of one design.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    design : OneDesign
+    scenario : dict of str to str
+        Values of the scenario axes.
+    columns : dict of str to float
+        Every metric and margin of the design.
+    reason : str
+        Why it is infeasible; empty if it is not.
+    ledgers : tuple of Ledger
+    """
+
+    study: str
+    design: OneDesign
+    scenario: dict[str, str]
+    columns: dict[str, float]
+    reason: str
+    ledgers: tuple[Ledger, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per part: column, unit, part, amount, share and the constants with their sources."""
+        import pandas as pd
+
+        rows = [
+            {
+                "column": ledger.column,
+                "unit": COLUMNS[ledger.column].unit,
+                "part": entry.name,
+                "amount": entry.amount,
+                "share": entry.amount / ledger.total,
+                "constants": "; ".join(quoted(constant) for constant in entry.constants),
+                "sources": "; ".join(f"{constant.name}: {constant.source}" for constant in entry.constants),
+            }
+            for ledger in self.ledgers
+            for entry in ledger.entries
+        ]
+        return pd.DataFrame(rows, columns=["column", "unit", "part", "amount", "share", "constants", "sources"])
+
+
+def explain(
+    study: str | Path | Mapping[str, object] | Study | Run,
+    design: str | int | Mapping[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Explanation:
+    """Return where each watt, joule, dollar and gram of one design comes from.
+
+    Parameters
+    ----------
+    study : path, YAML text, mapping, Study or Run
+        A study, or the directory of a run.
+    design : str, int or mapping, optional
+        A point of the space, or a value for each axis; see :func:`dse.one_design.one_design`.
+    columns : sequence of str, optional
+        Of the columns that have a ledger; default all of them.
+
+    Returns
+    -------
+    Explanation
+        The amounts of a ledger sum to its total exactly (``math.fsum``).
+
+    Raises
+    ------
+    StudyError
+        If the study is wrong, has no such design, or a column has no ledger.
+    """
+    of, problem = study_and_problem(study)
+    for name in columns or ():
+        if name not in LEDGERS:
+            raise StudyError(f"no ledger of {name}{did_you_mean(name, LEDGERS)}; there are {', '.join(LEDGERS)}")
+    chosen = one_design(of, problem, design)
+    scenario = problem.scenario(chosen.scenario)
+    with np.errstate(all="ignore"):
+        values = evaluate(chosen.columns, scenario)
+    levels = problem.space.scenario_levels(chosen.scenario)
+    return Explanation(
+        of.name,
+        chosen,
+        {axis.path: str(axis.values[level]) for axis, level in zip(of.scenario_axes, levels, strict=True)},
+        {name: float(np.asarray(value).reshape(-1)[0]) for name, value in values.items()},
+        str(reasons(scenario.limits)[int(reason_codes(values, scenario.limits, (1,))[0])]),
+        ledgers(chosen.columns, scenario, columns),
+    )
+
+
+def study_and_problem(study: str | Path | Mapping[str, object] | Study | Run) -> tuple[Study, Any]:
+    """Return a study, or that of a run or of its directory, with its search problem."""
+    if isinstance(study, str | Path) and "\n" not in str(study) and Path(study).is_dir():
+        study = open_run(study)
+    if isinstance(study, Run):
+        return study.study, study.problem
+    loaded = load(study)
+    return loaded, problem_of(loaded)
+
+
+def quoted(constant: Constant) -> str:
+    """Return a constant as its table quotes it, such as ``dram_usd_per_byte 13 USD/GB (10 to 17)``."""
+    scale = UNIT_SCALE[constant.unit]
+    unit = "" if constant.unit == "1" else f" {constant.unit}"
+    ends = f" ({constant.low / scale:.4g} to {constant.high / scale:.4g})" if constant.low < constant.high else ""
+    return f"{constant.name} {constant.value / scale:.4g}{unit}{ends}"

@@ -1,0 +1,224 @@
+"""How each metric moves with each factor, and so its lower bound on a box of designs.
+
+A metric is a sum of products of factors, each monotone along each axis (:data:`sweeps.factors.DIRECTIONS`). Where it
+only rises, or only falls, with each factor, its least value on a box is no less than the metric of factors that are
+each at their own best corner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roofline.memory import Number
+from sweeps.factors import FALLING, FLAT, RISING, Directions, directions, factors
+from sweeps.metrics import metrics
+from sweeps.scenario import Scenario
+from sweeps.space import DESIGN_COLUMNS, Columns
+
+Array = NDArray[np.float64]
+Signs = Mapping[str, int | None]
+"""Factor (without the number of its workload) -> whether a metric rises or falls with it; None: neither is sure."""
+
+SLACK = 1e-12
+"""Relative: two evaluations of the same number may round differently."""
+
+_PHASES = ("prefill", "decode")
+_TIMES = tuple(f"{phase}_s" for phase in _PHASES)
+_BYTES = tuple(f"{phase}_{port}_bytes" for phase in _PHASES for port in ("sram", "dram", "flash", "pim"))
+_WORK = (*_BYTES, "sram_j_per_byte")
+_ON = ("silicon_mm2", "dram_bought_bytes", "flash_bytes")
+_RATES = ("compute_flop_per_s", "dram_bytes_per_s", "sram_bytes_per_s", "flash_bytes_per_s")
+_PEAK = (*_ON, *_RATES, "sram_j_per_byte", "pim_bytes_per_s", "pim_flop_per_s")
+_BILL = ("wafers", *_ON)
+_MADE = ("wafers", *_PEAK)
+_MATRIX = tuple(f"{phase}_matrix_s" for phase in _PHASES)
+
+
+def _rising(*names: str) -> dict[str, int | None]:
+    return dict.fromkeys(names, RISING)
+
+
+def _falling(*names: str) -> dict[str, int | None]:
+    return dict.fromkeys(names, FALLING)
+
+
+def signs(scenario: Scenario) -> dict[str, Signs]:
+    """Return how every metric and margin moves with each factor; factors it does not name leave it alone."""
+    capped = scenario.power_cap_w is not None
+    # Under a power cap a phase takes longer where its bytes, or what is always drawn, leave less power for work.
+    times = (*_TIMES, *_WORK, *_ON) if capped else _TIMES
+    meter = (*times, *_WORK, *_ON)
+    if scenario.modelling.power == "anchored":
+        meter = (*times, *_MATRIX, *_PEAK)
+    bill: dict[str, int | None] = _rising(*_BILL)
+    k = scenario.constants
+    if np.any(np.asarray(k["flash_in_package"]) > np.asarray(k["dram_in_package"])):
+        bill["flash_bytes"] = None  # the first byte of it trades a package for an interposer
+    worked = _rising(*_WORK, *_ON) | _falling(*_TIMES)
+    owned_hour = worked if scenario.deployment.utilization is not None else _rising(*meter)
+    anchored = _rising(*times, *_MATRIX, *_PEAK)
+    drawn = dict.fromkeys((*anchored,)) if capped else anchored | _falling(*_TIMES)
+    return {
+        **dict.fromkeys(("ttft_s", "tpot_s", "request_latency_s"), _rising(*times)),
+        **dict.fromkeys(("decode_tokens_per_s", "tokens_per_s"), _falling(*times)),
+        **dict.fromkeys(("prefill_power_w", "decode_power_w", "sustained_power_w", "throttled"), worked),
+        "anchored_power_w": drawn,
+        "peak_power_w": _rising(*_PEAK),
+        "idle_power_w": _rising(*_ON),
+        "energy_j_per_token": _rising(*times, *_WORK, *_ON),
+        "anchored_energy_j_per_token": anchored,
+        "facility_energy_j_per_token": _rising(*meter, *_ON),
+        "die_area_mm2": _rising("silicon_mm2"),
+        "dies": _rising("dies"),
+        "dram_units": _rising("dram_units"),
+        "bom_usd": bill,
+        "price_usd": bill,
+        "tco_usd_per_hour": _none_of(owned_hour, scenario) | _rising(*_PEAK) | bill,
+        "tco_usd_per_mtoken": _rising(*meter, *_PEAK) | bill,
+        "embodied_kg": _rising(*_MADE),
+        "carbon_g_per_mtoken": _rising(*meter, *_MADE),
+        "cci_g_per_eflop": _rising(*meter, *_MADE),
+        "cdp_kg_s": _rising(*times, *_MADE),
+        "cep_kg_j_per_token": _rising(*times, *_WORK, *_MADE),
+        "utilization": {} if scenario.deployment.utilization is not None else _rising(*times),
+        "flash_lifetime_years": _falling(*(f"{phase}_flash_write_bytes" for phase in _PHASES))
+        | _rising("flash_bytes", *(times if scenario.deployment.utilization is not None else ())),
+        "margin_fit": _rising("missing_bytes"),
+        "margin_dram_bandwidth": _rising("dram_units") | _falling("dram_bytes"),
+        "margin_dram_capacity": _rising("dram_bytes") | _falling("shoreline_mm"),
+        "margin_dram_edge": _rising("dram_units") | _falling("shoreline_mm"),
+        "margin_dies": _rising("dies"),
+        "margin_power_cap": _rising(*_ON),
+        "margin_demand": _rising(*times),
+    }
+
+
+def _none_of(hourly: Signs, scenario: Scenario) -> dict[str, int | None]:
+    """Return the signs of a cost per hour: with a power cap, or by measured shares, bytes and times pull both ways."""
+    sure = scenario.power_cap_w is None and scenario.modelling.power != "anchored"
+    return dict(hourly) if sure else dict.fromkeys((*hourly, *_MATRIX))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What pulls a metric up and down along one axis.
+
+    Attributes
+    ----------
+    rising, falling : tuple of str
+        Factors through which it rises, and through which it falls, as the axis grows.
+    unsure : tuple of str
+        Factors of which neither is known: a search branches on the axis.
+    """
+
+    rising: tuple[str, ...]
+    falling: tuple[str, ...]
+    unsure: tuple[str, ...]
+
+
+def parts(metric: str, axis: str, scenario: Scenario) -> Parts:
+    """Return the rising and falling parts of a metric along a design axis.
+
+    Parameters
+    ----------
+    metric : str
+        A metric or margin column.
+    axis : str
+        One of :data:`sweeps.space.DESIGN_COLUMNS`.
+    scenario : Scenario
+    """
+    at, along = DESIGN_COLUMNS.index(axis), _all_directions(scenario)
+    found: dict[int | None, list[str]] = {RISING: [], FALLING: [], None: []}
+    for name, sign in signs(scenario)[metric].items():
+        if name not in along or along[name][at] == FLAT:
+            continue
+        direction = along[name][at]
+        found[None if sign is None or direction is None else sign * direction].append(name)
+    return Parts(tuple(found[RISING]), tuple(found[FALLING]), tuple(found[None]))
+
+
+def _all_directions(scenario: Scenario) -> dict[str, Directions]:
+    """Return the directions of the factors, and of the design columns themselves."""
+    own: dict[str, Directions] = {}
+    for i, name in enumerate(DESIGN_COLUMNS):
+        one = [FLAT] * len(DESIGN_COLUMNS)
+        one[i] = RISING
+        own[name] = (one[0], one[1], one[2], one[3], one[4])
+    return {**directions(scenario), **own}
+
+
+def lower_bounds(columns: Mapping[str, float], least: Columns, most: Columns, scenario: Scenario) -> dict[str, Array]:
+    """Return what metrics are at least on boxes of designs.
+
+    Parameters
+    ----------
+    columns : mapping of str to float
+        Metric or margin -> 1 for its least value, -1 for that of its negative (of what is to be large).
+    least, most : dict
+        The five design columns (n,) at both ends of each box.
+    scenario : Scenario
+
+    Returns
+    -------
+    dict of str to array
+        (n,) each, below every design of the box; -inf where a factor without a direction varies. Designs that cannot
+        be built are taken for buildable: bound their margins beside.
+    """
+    count = len(least[DESIGN_COLUMNS[0]])
+    corners = _Corners(least, most, scenario)
+    result = {}
+    for name, sense in columns.items():
+        known, sure = corners.best(signs(scenario)[name], sense)
+        with np.errstate(all="ignore"):
+            value = np.asarray(metrics(known, scenario, built=True)[name], dtype=np.float64) * sense
+            value = np.broadcast_to(value - np.abs(value) * SLACK, (count,))
+        result[name] = np.where(sure & ~np.isnan(value), value, -np.inf)
+    return result
+
+
+class _Corners:
+    """Factors of boxes at the corners where they are least and most; each corner is evaluated once."""
+
+    def __init__(self, least: Columns, most: Columns, scenario: Scenario) -> None:
+        self.ends = (least, most)
+        self.scenario = scenario
+        self.directions = _all_directions(scenario)
+        self.flat = {name: np.asarray(least[name] == most[name]) for name in DESIGN_COLUMNS}
+        self._known: dict[tuple[int, ...], dict[str, Number]] = {}
+
+    def best(self, of: Signs, sense: float) -> tuple[dict[str, Number], NDArray[np.bool_]]:
+        """Return every factor where it makes `sense` x metric least, and where that is sure."""
+        at_most = self._at((0,) * len(DESIGN_COLUMNS))
+        result: dict[str, Number] = {}
+        sure = np.ones(len(self.flat[DESIGN_COLUMNS[0]]), dtype=bool)
+        for name in at_most:
+            plain = name.split(".")[0]
+            sign = of.get(plain, 0)
+            along = self.directions[plain]
+            if sign is None or None in along:
+                if plain in of:
+                    sure &= self._fixed(along)
+                result[name] = at_most[name]
+                continue
+            wanted = [(d or 0) * sign * sense for d in along]
+            result[name] = self._at(tuple(0 if way >= 0 else 1 for way in wanted))[name]
+        return result, sure
+
+    def _fixed(self, along: Sequence[int | None]) -> NDArray[np.bool_]:
+        """Return where a factor without a direction does not vary at all."""
+        fixed = np.ones(len(self.flat[DESIGN_COLUMNS[0]]), dtype=bool)
+        for axis, direction in zip(DESIGN_COLUMNS, along, strict=True):
+            if direction != FLAT:
+                fixed &= self.flat[axis]
+        return fixed
+
+    def _at(self, corner: tuple[int, ...]) -> dict[str, Number]:
+        if corner not in self._known:
+            designs = {name: self.ends[end][name] for name, end in zip(DESIGN_COLUMNS, corner, strict=True)}
+            with np.errstate(all="ignore"):
+                self._known[corner] = factors(designs, self.scenario)
+        return self._known[corner]
