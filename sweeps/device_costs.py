@@ -21,9 +21,6 @@ from sweeps.space import Columns
 COSTS = ("die_area_mm2", "peak_power_w", "idle_power_w", "bom_usd", "price_usd", "embodied_kg")
 """Columns of :mod:`results.columns` that follow from what is built alone."""
 
-_ROUNDS = 8
-_NEAR_MM2 = 1e-9
-
 
 def device_costs(
     chip: Accelerator,
@@ -105,21 +102,13 @@ def _request() -> Request:
 
 
 def of_area(design: Columns, where: Scenario, area_mm2: float) -> Scenario:
-    """Return a scenario whose fixed area is such that the silicon of a design is the given one [mm²].
+    """Return a scenario in which the silicon of a design is the given one [mm²], by its fixed area.
 
-    Raises
-    ------
-    ValueError
-        If no fixed area gives it.
+    A published area holds the interfaces between dies, so that a split adds none.
     """
-    fixed = float(np.ravel(where.constants["fixed_area_mm2"])[0])
-    for _ in range(_ROUNDS):
-        silicon = _one(factors(design, where)["silicon_mm2"])
-        if abs(silicon - area_mm2) <= _NEAR_MM2 * area_mm2:
-            return where
-        fixed += area_mm2 - silicon
-        where = with_constants(where, {"fixed_area_mm2": fixed})
-    raise ValueError(f"no fixed area makes silicon of {area_mm2:g} mm2")
+    where = with_constants(where, {"die_to_die_mm2": 0.0})
+    fixed_mm2 = _one(where.constants["fixed_area_mm2"])
+    return with_constants(where, {"fixed_area_mm2": fixed_mm2 + area_mm2 - _one(factors(design, where)["silicon_mm2"])})
 
 
 def _one(value: Number) -> float:

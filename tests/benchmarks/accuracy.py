@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def power_rows(every: Sequence[Measurement], times: Calibration) -> dict[str, dict[str, str]]:
-    """Fit the two shares of the power limit, print how well they do, and return what their rows of the constants table hold."""
+    """Fit the two shares of the power limit, print how well they do, and return their cells of the constants table."""
     found = power_samples(every, model, find, times)
     timed = [s for s in found if np.isfinite(s.seconds)]
     devices = sorted({s.device for s in timed})
