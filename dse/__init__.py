@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dse.analysis import Analysis
     from dse.calibrating import calibrate
+    from dse.cost_validation import validate_costs
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
@@ -45,6 +46,7 @@ __all__ = [
     "sweep",
     "technology",
     "validate",
+    "validate_costs",
 ]
 
 _HOMES = {
@@ -61,6 +63,7 @@ _HOMES = {
     "sweep": "dse.runs",
     "technology": "dse.technologies",
     "validate": "dse.validation",
+    "validate_costs": "dse.cost_validation",
 }
 
 
