@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dse.runs import Run, load, open_run, sweep
     from dse.study import Study
     from dse.technologies import technology
+    from dse.two_designs import versus
     from dse.validation import validate
     from roofline.accelerators import Accelerator
     from roofline.model import Model
@@ -47,6 +48,7 @@ __all__ = [
     "technology",
     "validate",
     "validate_costs",
+    "versus",
 ]
 
 _HOMES = {
@@ -64,6 +66,7 @@ _HOMES = {
     "technology": "dse.technologies",
     "validate": "dse.validation",
     "validate_costs": "dse.cost_validation",
+    "versus": "dse.two_designs",
 }
 
 

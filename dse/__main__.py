@@ -15,6 +15,7 @@ COMMANDS = {
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
     "explain": "Show where each watt, dollar and gram of a design comes from.",
+    "versus": "Say which of two designs is better, and how sure that is.",
     "check": "Check a study without running it.",
     "new": "Write a commented starter study.",
     "columns": "List every column a result may hold.",

@@ -89,7 +89,7 @@ def _clear(paths: RunPaths) -> None:
 def _own(paths: RunPaths) -> list[Path]:
     """The files of a run, the manifest last."""
     pictures = [file for kind in ("*.png", "*.svg") for file in paths.figures.glob(kind)]
-    return [*paths.parts(), *pictures, paths.front, paths.study, paths.manifest]
+    return [*paths.parts(), *pictures, paths.uncertainty, paths.front, paths.study, paths.manifest]
 
 
 def check_space(directory: Path, needed_bytes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sweeps.problem import Problem
 from sweeps.space import DESIGN_COLUMNS, Columns
 
 FORM = '1234 (a point of the space, as in a front) or "dram_bandwidth=100 GB/s, compute=50 TFLOP/s, ..."'
+Given = str | int | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class OneDesign:
     scenario : int
         Index of the combination of scenario axes.
     point : int or None
-        Its index in the space, where it was named so.
+        Its index in the space; None where it lies between the values of an axis.
     """
 
     columns: Columns
@@ -37,7 +39,15 @@ class OneDesign:
     point: int | None = None
 
 
-def one_design(study: Study, problem: Problem, given: str | int | Mapping[str, Any] | None) -> OneDesign:
+@dataclass(frozen=True)
+class _Named:
+    """What somebody said of a design: values of design axes, and levels of scenario axes (None: not said)."""
+
+    dimensions: dict[str, list[Any]]
+    levels: tuple[int | None, ...]
+
+
+def one_design(study: Study, problem: Problem, given: Given) -> OneDesign:
     """Return the design that `given` names.
 
     Parameters
@@ -46,43 +56,109 @@ def one_design(study: Study, problem: Problem, given: str | int | Mapping[str, A
     problem : Problem
         The study's.
     given : str, int, mapping or None
-        A point of the space; or a value for each axis, by study key or column, as text ``key=value, key=value`` or a
-        mapping (quantities, or numbers in SI). An axis with one value may be left out; None is the only design of a
-        study without axes.
+        A point of the space; the name of a candidate of the study; or a value for each axis, by study key or column,
+        as text ``key=value, key=value`` or a mapping (quantities, or numbers in SI). An axis with one value may be left
+        out; None is the only design of a study without axes.
 
     Raises
     ------
     StudyError
         If it names no design of the study.
     """
+    point = _point(problem, given)
+    if point is not None:
+        scenarios, columns = problem.space.designs(np.array([point], dtype=np.int64))
+        return OneDesign(columns, int(scenarios[0]), point)
+    named = _named(study, problem, given)
+    for axis, level in zip(study.scenario_axes, named.levels, strict=True):
+        if level is None:
+            raise StudyError(f"design: {axis.path} is missing; it is one of {', '.join(map(str, axis.values))}")
+    return _at(study, problem, named, {})
+
+
+def cases(study: Study, problem: Problem, *given: Given) -> list[tuple[dict[str, str], tuple[OneDesign, ...]]]:
+    """Return designs in every combination of the scenario axes that none of them fixes.
+
+    Parameters
+    ----------
+    study, problem
+    given : str, int, mapping or None
+        As for :func:`one_design`; scenario axes may be left out, of all of them alike.
+
+    Returns
+    -------
+    list of (dict, tuple of OneDesign)
+        Values of the open axes, and the designs in the order given.
+
+    Raises
+    ------
+    StudyError
+        If one names no design, or an axis is fixed for some only.
+    """
+    designs = [_named(study, problem, one) for one in given]
+    open_axes = []
+    for i, axis in enumerate(study.scenario_axes):
+        said = [named.levels[i] is not None for named in designs]
+        if any(said) and not all(said):
+            raise StudyError(f"design: {axis.path} is given for some of the designs; give it for all or none")
+        if not any(said):
+            open_axes.append(i)
+    found = []
+    for levels in itertools.product(*(range(len(study.scenario_axes[i].values)) for i in open_axes)):
+        chosen = dict(zip(open_axes, levels, strict=True))
+        said_so = {study.scenario_axes[i].path: str(study.scenario_axes[i].values[n]) for i, n in chosen.items()}
+        found.append((said_so, tuple(_at(study, problem, named, chosen) for named in designs)))
+    return found
+
+
+def check_candidates(study: Study, problem: Problem) -> None:
+    """Raise StudyError where a candidate of the study is no design of it."""
+    for name in study.candidates:
+        try:
+            design_columns(study, _named(study, problem, name).dimensions)
+        except StudyError as error:
+            raise StudyError(error.message, path=study.source_path, key=f"candidates.{name}") from None
+
+
+def _point(problem: Problem, given: Given) -> int | None:
+    """Return the point that is given; None where something else is."""
+    if given is None and problem.space.size == 1:
+        return 0
+    if isinstance(given, str) and re.fullmatch(r"[0-9]{1,18}", given.strip()):
+        given = int(given)
+    if not isinstance(given, int):
+        return None
+    if not 0 <= given < problem.space.size:
+        raise StudyError(f"design: points go from 0 to {problem.space.size - 1:,}, got {given:,}")
+    return given
+
+
+def _named(study: Study, problem: Problem, given: Given) -> _Named:
+    """Return what is said of a design; a candidate of the study is taken by its name."""
+    point = _point(problem, given)
+    if point is not None:
+        scenarios, columns = problem.space.designs(np.array([point], dtype=np.int64))
+        levels = problem.space.scenario_levels(int(scenarios[0]))
+        return _Named({name: [float(column[0])] for name, column in columns.items()}, levels)
     if given is None:
-        if problem.space.size != 1:
-            raise StudyError(f"the study has {problem.space.size:,} designs: name one with --design, as {FORM}")
-        given = 0
-    if isinstance(given, str):
-        text = given.strip()
-        given = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _pairs(text)
-    if isinstance(given, int):
-        return _at_point(problem, given)
-    if not isinstance(given, Mapping):
+        raise StudyError(f"the study has {problem.space.size:,} designs: name one with --design, as {FORM}")
+    if isinstance(given, str) and given.strip() in study.candidates:
+        given = study.candidates[given.strip()]
+    values = _pairs(given, study) if isinstance(given, str) else given
+    if not isinstance(values, Mapping):
         raise StudyError(f"design: expected {FORM}, got {shown(given)}")
-    return _with_values(study, problem, given)
+    return _values(study, values)
 
 
-def _at_point(problem: Problem, point: int) -> OneDesign:
-    if not 0 <= point < problem.space.size:
-        raise StudyError(f"design: points go from 0 to {problem.space.size - 1:,}, got {point:,}")
-    scenarios, columns = problem.space.designs(np.array([point], dtype=np.int64))
-    return OneDesign(columns, int(scenarios[0]), point)
-
-
-def _pairs(text: str) -> dict[str, str]:
+def _pairs(text: str, study: Study) -> dict[str, str]:
     """Return ``key=value, key=value`` as a mapping."""
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise StudyError(f"design: expected {FORM}, got {shown(part)}")
+            named = f", or a candidate: {', '.join(study.candidates)}" if study.candidates else ""
+            hint = did_you_mean(part, study.candidates)
+            raise StudyError(f"design: expected {FORM}{named}, got {shown(part)}{hint}")
         if key.strip() in found:
             raise StudyError(f"design: {key.strip()} is given twice")
         found[key.strip()] = value.strip()
@@ -91,10 +167,11 @@ def _pairs(text: str) -> dict[str, str]:
     return found
 
 
-def _with_values(study: Study, problem: Problem, given: Mapping[str, Any]) -> OneDesign:
+def _values(study: Study, given: Mapping[str, Any]) -> _Named:
     axes = {axis.path: axis for axis in study.scenario_axes}
     last = {path.rsplit(".", 1)[-1]: path for path in axes}
-    levels, dimensions = dict.fromkeys(axes, -1), {}
+    levels: dict[str, int | None] = {path: 0 if len(axis.values) == 1 else None for path, axis in axes.items()}
+    dimensions: dict[str, list[Any]] = {}
     for key, value in given.items():
         path = key if key in axes else last.get(key)
         if path is not None:
@@ -108,11 +185,25 @@ def _with_values(study: Study, problem: Problem, given: Mapping[str, Any]) -> On
         else:
             names = [*STUDY_KEYS, *axes]
             raise StudyError(f"design: no axis {shown(key)}{did_you_mean(key, names)}; there are {', '.join(names)}")
-    number = 0
-    for path, axis in axes.items():
-        if levels[path] < 0 and len(axis.values) > 1:
-            raise StudyError(f"design: {path} is missing; it is one of {', '.join(str(v) for v in axis.values)}")
-        number = number * len(axis.values) + max(levels[path], 0)
-    if not dimensions and all(len(axis.values) == 1 for axis in study.column_axes):
+    if not dimensions:
+        missing = [key for key, axis in zip(STUDY_KEYS, study.column_axes, strict=True) if len(axis.values) > 1]
+        if missing:
+            raise StudyError(f"design: {missing[0]} is missing")
         dimensions = {axis.name: [axis.values[0]] for axis in study.column_axes}
-    return OneDesign(design_columns(study, dimensions or {"": [0]}), number)
+    return _Named(dimensions, tuple(levels.values()))
+
+
+def _at(study: Study, problem: Problem, named: _Named, levels: Mapping[int, int]) -> OneDesign:
+    """Return a design with the levels of the axes it leaves open."""
+    columns = design_columns(study, named.dimensions)
+    number = 0
+    for i, axis in enumerate(study.scenario_axes):
+        level = named.levels[i]
+        number = number * len(axis.values) + (levels[i] if level is None else level)
+    point = number
+    for dimension in problem.space.axes:
+        value = float(columns[dimension.name][0])
+        if value not in dimension.values:
+            return OneDesign(columns, number)
+        point = point * len(dimension.values) + dimension.values.index(value)
+    return OneDesign(columns, number, point)

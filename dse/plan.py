@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
+from dse.one_design import check_candidates
 from dse.study import Study
 from dse.study_constants import Ranged
 from roofline.precision import Precision
@@ -99,6 +100,7 @@ def problem_of(study: Study, models: Models | None = None) -> Problem:
         scenario_columns=tuple(ScenarioColumn(axis.path, axis.values) for axis in study.scenario_axes),
     )
     _check(study, problem)
+    check_candidates(study, problem)
     return problem
 
 

@@ -39,6 +39,9 @@ from sweeps.run import run_grid
 if TYPE_CHECKING:
     import pandas as pd
 
+    from results.columns import Column
+    from sweeps.uncertainty import Better
+
 MOST_KEPT = 5_000_000
 """Designs up to which all are kept when the study does not say."""
 
@@ -122,6 +125,32 @@ class Run:
 
         return evaluate_designs(self.study, self.problem, designs)
 
+    def uncertainty(self, samples: int | None = None, seed: int | None = None) -> pd.DataFrame:
+        """Return percentiles of the objectives of the front's designs, and their chances, by point.
+
+        Parameters
+        ----------
+        samples, seed : int, optional
+            Default those of the study, whose result the run's directory holds; else 256 and 1.
+
+        Returns
+        -------
+        DataFrame
+            ``point``, ``<objective>_p5``, ``_p50`` and ``_p95`` over the samples in which it is a number,
+            ``probability_non_dominated`` among the designs of the front, ``probability_feasible``.
+        """
+        from dse.uncertainty import of_run
+
+        return of_run(self, samples, seed)
+
+    def probability_better(
+        self, a: int, b: int, samples: int | None = None, seed: int | None = None
+    ) -> dict[str, Better]:
+        """Return how likely each of two points is better than the other, by objective and ``dominates``."""
+        from dse.uncertainty import better
+
+        return better(self, a, b, samples, seed)
+
     @property
     def objectives(self) -> dict[str, Literal["max", "min"]]:
         """Objective columns and their directions."""
@@ -140,10 +169,10 @@ class PartWriter:
         """Write part `number`."""
         return self.write(self.paths.part(number), table)
 
-    def write(self, path: Path, table: Table) -> dict[str, str]:
+    def write(self, path: Path, table: Table, columns: Mapping[str, Column] | None = None) -> dict[str, str]:
         """Write a table to any path of the run; return its digest under its path within the run."""
         info = write_table(
-            path, table, columns=self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
+            path, table, columns=columns or self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
         )
         return {path.relative_to(self.paths.dir).as_posix(): info.sha256}
 
@@ -282,6 +311,11 @@ def _write_run(
     seconds = time.perf_counter() - started
     front, _ = tally.front.finish()
     files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else _empty(problem))
+    if study.uncertainty is not None:
+        from dse.uncertainty import defined, uncertainty_table
+
+        sampled = uncertainty_table(problem, front, study.uncertainty.samples, study.uncertainty.seed)
+        files |= writer.write(paths.uncertainty, sampled, defined(problem))
     if keep == "front":
         files |= writer(0, problem.table(directories.sampled_points(size, front, SAMPLE_ROWS, SAMPLE_SEED)))
     run = Run(

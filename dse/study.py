@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,16 +29,17 @@ from dse.study_fields import (
     Search,
     StudyFile,
     Technology,
+    Uncertainty,
     Workload,
     workload_shares,
 )
 from dse.study_hardware import baseline_devices, beside
-from dse.study_paths import Tree, put, targets_of
+from dse.study_paths import SECTIONS, Tree, put, targets_of
 from dse.study_problems import Problem, problems_of, raise_problems
 from dse.study_rules import Context, Value, resolve_model
-from dse.study_yaml import design_tree, digest, dump_yaml, section_tree, workload_trees
+from dse.study_yaml import design_tree, digest, dump_yaml, plain_tree, section_tree, workload_trees
 from dse.vocabulary import Vocabulary
-from dse.yaml_loader import MAX_DEPTH, MAX_NODES, Keys, Lines, load_yaml, read_text
+from dse.yaml_loader import Keys, Lines, load_yaml, read_text
 from roofline.accelerators import Accelerator
 from roofline.calibration import Calibration
 
@@ -75,14 +75,16 @@ class Study:
         DRAM bandwidth, compute, SRAM, DRAM, flash, in this order.
     scenario_axes : tuple of ScenarioAxis
         In the order in which they stand in the file.
-    technology, deployment, modelling, search, output
-        The sections of the file; `output.dir` is always given.
+    technology, deployment, modelling, search, uncertainty, output
+        The sections of the file; `output.dir` is always given, `uncertainty` None where it is off.
     objectives : dict of str to str
         Column to ``"max"`` or ``"min"``.
     constraint_terms : tuple of Constraint
         Limits in the units of their columns.
     baselines : tuple of str
         Published accelerators to draw on the fronts.
+    candidates : dict of str to dict
+        Designs with a name: the value of each axis that makes them.
     hardware : tuple of str
         Files with accelerators of the user's own.
     baseline_devices : tuple of Accelerator
@@ -108,8 +110,10 @@ class Study:
     constraint_terms: tuple[Constraint, ...]
     search: Search
     output: Output
+    uncertainty: Uncertainty | None = None
     baselines: tuple[str, ...] = ()
     hardware: tuple[str, ...] = ()
+    candidates: dict[str, dict[str, str | float]] = field(default_factory=dict, compare=False)
     baseline_devices: tuple[Accelerator, ...] = field(default=(), compare=False, repr=False)
     hardware_devices: dict[str, tuple[Accelerator, ...]] = field(default_factory=dict, compare=False, repr=False)
     source_path: str | None = field(default=None, compare=False)
@@ -204,7 +208,9 @@ class Study:
             "baselines": list(self.baselines),
             "objectives": dict(self.objectives),
             "constraints": list(self.constraints),
+            **({"candidates": {name: dict(one) for name, one in self.candidates.items()}} if self.candidates else {}),
             "search": section_tree(self.search),
+            **({"uncertainty": section_tree(self.uncertainty)} if self.uncertainty else {}),
             "output": section_tree(self.output),
         }
 
@@ -238,7 +244,7 @@ def load_study(
     text = ""
     tree: object
     if isinstance(source, Mapping):
-        tree, lines = _plain(source, shown_path), Lines()
+        tree, lines = plain_tree(source, shown_path), Lines()
     else:
         text, shown_path = _text_of(source, shown_path)
         tree, lines = load_yaml(text, path=shown_path or "")
@@ -259,7 +265,8 @@ def _text_of(source: str | Path, path: str | None) -> tuple[str, str | None]:
 
 
 def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Study:
-    for key in ("technology", "deployment", "modelling", "hardware", "baselines", "constraints", "search", "output"):
+    may_be_empty = ("hardware", "baselines", "constraints", "candidates", "search", "uncertainty", "output")
+    for key in (*SECTIONS[1:], *may_be_empty):
         if key in tree and tree[key] is None:  # a section whose lines are all commented out
             del tree[key]
     problems: list[Problem] = []
@@ -292,7 +299,9 @@ def _study(tree: Tree, lines: Lines, context: Context, path: str | None) -> Stud
         objectives=file.objectives,
         constraint_terms=tuple(terms),
         search=file.search,
+        uncertainty=file.uncertainty,
         baselines=file.baselines,
+        candidates=file.candidates,
         hardware=file.hardware,
         baseline_devices=devices,
         hardware_devices=of_files,
@@ -365,30 +374,3 @@ def _scenario_problems(tree: Tree, taken: tuple[TakenAxis, ...], context: Contex
             _, found = _validated(changed, context)
             problems += [Problem((*one.where, position), problem.message) for problem in found]
     return problems
-
-
-def _plain(source: Mapping[str, object], path: str | None) -> dict[str, Any]:
-    """A deep copy of a tree that holds only what YAML could give."""
-    count = 0
-
-    def copied(value: object, where: Keys) -> Any:
-        nonlocal count
-        count += 1
-        key = ".".join(str(part) for part in where) or None
-        if len(where) > MAX_DEPTH or count > MAX_NODES:
-            raise StudyError("expected a smaller study: too deep or too many values", path=path, key=key)
-        if isinstance(value, Mapping):
-            for name in value:
-                if not isinstance(name, str):
-                    raise StudyError(f"expected text as a key, got {shown(name)}", path=path, key=key)
-            return {str(name): copied(item, (*where, name)) for name, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [copied(item, (*where, position)) for position, item in enumerate(value)]
-        if value is None or type(value) in (str, bool, float) or (type(value) is int and abs(value) < 10**64):
-            return value
-        raise StudyError(
-            f"expected text, a number, a list or a mapping, got {type(value).__name__}", path=path, key=key
-        )
-
-    plain: dict[str, Any] = copied(source, ())
-    return plain

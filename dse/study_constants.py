@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from dse.study_fields import StudyFile
 
 MOST_CONSTANTS = 256
+#: what other numbers are divided by
+DIVISORS = frozenset(
+    (
+        *(
+            "yield_clustering",
+            "max_dies",
+            "wafer_diameter_mm",
+            "reticle_mm2",
+            "facility_years",
+            "datapath_energy_relative",
+        ),
+        *("logic_density_relative", "sram_density_relative", "dram_unit_bytes_per_s", "dram_edge_mm_per_unit"),
+    )
+)
+#: parts of a whole: above 1, the rest would be negative
+PARTS = frozenset({"sram_tile_fraction", "harvest_share", "dram_in_package", "flash_in_package"})
 _KEYS = ("value", "low", "high")
 
 
@@ -70,8 +86,12 @@ class ConstantValue(Rule):
                 raise ValueError(f"expected a quantity of at least 0, got {shown(value)}")
         else:
             number = float(Number(least=0.0).check(value, context))
-        if row is not None and row.distribution == "whole" and not (number == int(number) and number >= 1):
-            raise ValueError(f"expected a whole number of at least 1, got {shown(value)}")
+        if row is not None and row.distribution == "whole" and number != int(number):
+            raise ValueError(f"expected a whole number, got {shown(value)}")
+        if number == 0 and self.name in DIVISORS:
+            raise ValueError(f"expected more than 0, as other numbers are divided by it, got {shown(value)}")
+        if number > 1 and self.name in PARTS:
+            raise ValueError(f"expected a part of 1, at most 1, got {shown(value)}")
         return number
 
     def _ranged(self, value: dict[object, object], row: Constant | None, context: Context) -> float | Ranged:

@@ -32,12 +32,14 @@ from dse.study_rules import (
 )
 from dse.units import parse_quantity
 from roofline.parallel import Parallel
+from sweeps.uncertainty import LEAST_SAMPLES, MOST_SAMPLES
 
 MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
 MOST_CHIPS = 65536
 MOST_OBJECTIVES = 6
 MOST_FILES = 16
+MOST_CANDIDATES = 64
 MOST_BASELINES = 8  #: as many colours and shapes as people can tell apart
 FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
 
@@ -225,6 +227,13 @@ class Search(Part):
     method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
 
 
+class Uncertainty(Part):
+    """How many samples of the constants the designs of the front are held against, and which."""
+
+    samples: Annotated[int, Whole(LEAST_SAMPLES, MOST_SAMPLES)] = 256
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = 1
+
+
 class Output(Part):
     """Where results go; a relative `dir` is relative to the current directory."""
 
@@ -273,6 +282,26 @@ class _Constraints(Rule):
         return tuple(value)
 
 
+class _Candidates(Rule):
+    scalar = False
+
+    def _clean(self, value: object, context: Context) -> object:
+        form = "names with the values of their axes, such as {small: {compute: 50 TFLOP/s, dram: 16 GB}}"
+        if not isinstance(value, dict) or len(value) > MOST_CANDIDATES:
+            raise ValueError(f"expected at most {MOST_CANDIDATES} {form}, got {shown(value)}")
+        for name, axes in value.items():
+            StudyName().check(name, context)
+            if name.isdigit() or "=" in name:
+                raise ValueError(f"expected a name that is no number, got {shown(name)}")
+            if not isinstance(axes, dict) or not axes:
+                raise ValueError(f"{name}: expected {form}, got {shown(axes)}")
+            plain = [key for key, one in axes.items() if type(one) in (str, int, float)]
+            wrong = [key for key in axes if key not in plain]
+            if wrong:
+                raise ValueError(f"{name}: {wrong[0]}: expected one value, got {shown(axes[wrong[0]])}")
+        return value
+
+
 class _Objectives(Rule):
     scalar = False
 
@@ -311,7 +340,11 @@ class StudyFile(Part):
         dict[Annotated[str, Named("columns", "a column")], Annotated[str, Choice(("max", "min"))]], _Objectives()
     ] = Field(default_factory=_default_objectives, validate_default=True)
     constraints: Annotated[tuple[Any, ...], _Constraints()] = ()
+    #: designs with a name, for dse explain, sensitivity and versus: name -> axis -> value
+    candidates: Annotated[dict[str, dict[str, Any]], _Candidates()] = Field(default_factory=dict)
     search: Search = Field(default_factory=dict, validate_default=True)
+    #: not given: no samples
+    uncertainty: Uncertainty | None = None
     output: Output = Field(default_factory=dict, validate_default=True)
 
 

@@ -21,7 +21,9 @@ _AFTER_DESIGN = (
     "baselines",
     "objectives",
     "constraints",
+    "candidates",
     "search",
+    "uncertainty",
     "output",
 )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from dse.errors import StudyError, shown
 from dse.study_axes import DIMENSIONS, ColumnAxis, ScenarioAxis
 from dse.study_constants import Ranged
 from dse.study_fields import Degrees, Efficiency, Workload
 from dse.study_rules import Quantity
 from dse.units import exact_quantity
-from dse.yaml_loader import resolve_scalar
+from dse.yaml_loader import MAX_DEPTH, MAX_NODES, Keys, resolve_scalar
 
 
 def section_tree(part: BaseModel) -> dict[str, Any]:
@@ -98,6 +99,39 @@ def dump_yaml(tree: dict[str, Any]) -> str:
 
 
 def digest(tree: dict[str, Any]) -> str:
-    """SHA-256 of a study's tree as JSON, without where its output goes [hexadecimal]."""
-    content = {key: value for key, value in tree.items() if key != "output"}
+    """SHA-256 of a study's tree as JSON, without where its output goes and what is named in it [hexadecimal]."""
+    content = {key: value for key, value in tree.items() if key not in ("output", "candidates")}
     return hashlib.sha256(json.dumps(content, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+
+
+def plain_tree(source: Mapping[str, object], path: str | None) -> dict[str, Any]:
+    """Return a deep copy of a tree that holds only what YAML could give.
+
+    Raises
+    ------
+    StudyError
+        If it holds something else, or too much.
+    """
+    count = 0
+
+    def copied(value: object, where: Keys) -> Any:
+        nonlocal count
+        count += 1
+        key = ".".join(str(part) for part in where) or None
+        if len(where) > MAX_DEPTH or count > MAX_NODES:
+            raise StudyError("expected a smaller study: too deep or too many values", path=path, key=key)
+        if isinstance(value, Mapping):
+            for name in value:
+                if not isinstance(name, str):
+                    raise StudyError(f"expected text as a key, got {shown(name)}", path=path, key=key)
+            return {str(name): copied(item, (*where, name)) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [copied(item, (*where, position)) for position, item in enumerate(value)]
+        if value is None or type(value) in (str, bool, float) or (type(value) is int and abs(value) < 10**64):
+            return value
+        raise StudyError(
+            f"expected text, a number, a list or a mapping, got {type(value).__name__}", path=path, key=key
+        )
+
+    plain: dict[str, Any] = copied(source, ())
+    return plain

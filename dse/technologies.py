@@ -128,18 +128,15 @@ def study_rows(study: Study) -> list[Row]:
 
 def _changed_by(sizes: Sequence[int], at: Callable[[tuple[int, ...]], Mapping[str, Constant]]) -> dict[str, list[int]]:
     """Constant -> the axes that change it: alone, or two together where they are short."""
-    first = at((0,) * len(sizes))
     changed: dict[str, set[int]] = {}
-    pairs = [
-        pair
-        for pair in itertools.combinations(range(len(sizes)), 2)
-        if sizes[pair[0]] * sizes[pair[1]] <= _MOST_TOGETHER
-    ]
+    pairs = [(i, j) for i, j in itertools.combinations(range(len(sizes)), 2) if sizes[i] * sizes[j] <= _MOST_TOGETHER]
     for group in [*((i,) for i in range(len(sizes))), *pairs]:
         for levels in itertools.product(*(range(n) if i in group else (0,) for i, n in enumerate(sizes))):
-            for name, constant in at(levels).items():
-                if constant != first[name]:
-                    changed.setdefault(name, set()).update(i for i in group if levels[i])
+            for i in group:
+                before = at((*levels[:i], 0, *levels[i + 1 :]))
+                for name, constant in at(levels).items():
+                    if constant != before[name]:
+                        changed.setdefault(name, set()).add(i)
     return {name: sorted(axes) for name, axes in changed.items()}
 
 

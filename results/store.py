@@ -57,6 +57,11 @@ class RunPaths:
         return self.dir / "front.parquet"
 
     @property
+    def uncertainty(self) -> Path:
+        """Percentiles and probabilities of the designs of the front."""
+        return self.dir / "uncertainty.parquet"
+
+    @property
     def figures(self) -> Path:
         """Directory of the pictures."""
         return self.dir / "figures"

@@ -15,6 +15,7 @@ from small_run import SMALL, changed
 
 import dse
 from dse.errors import StudyError
+from dse.runs import load
 from sweeps.ledger_steps import LEDGERS
 
 
@@ -128,3 +129,45 @@ def test_no_design_and_no_ledger(run: Run, study: Path) -> None:
     code, text = run(str(study), "--design", "1", "--column", "bom")
     assert code == 2
     assert "no ledger of bom (did you mean" in text
+
+
+CANDIDATES = (
+    "objectives: {decode",
+    "candidates:\n"
+    "  quick: {dram_bandwidth: 100 GB/s, compute: 50 TFLOP/s, sram: 8 MiB, dram: 12 GB, flash: 0 GB}\n"
+    "  slow: {dram_bandwidth: 30 GB/s, compute: 2 TFLOP/s, sram: 8 MiB, dram: 12 GB, flash: 0 GB}\n"
+    "objectives: {decode",
+)
+
+
+def test_a_candidate_of_the_study_is_taken_by_its_name(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "named.yaml"
+    path.write_text(changed(CANDIDATES), encoding="utf-8")
+    values = "dram_bandwidth=100 GB/s, compute=50 TFLOP/s, sram=8 MiB, dram=12 GB, flash=0 GB"
+    assert dse.explain(path, "quick").ledgers == dse.explain(path, values).ledgers
+    code, text = run(str(path), "--design", "quik")
+    assert code == 2
+    assert 'or a candidate: quick, slow, got "quik" (did you mean "quick"?)' in text
+    study = load(path)
+    assert load(study.to_yaml()).candidates == study.candidates
+    assert study.digest() == load(SMALL).digest()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("candidates: [a]", "expected at most 64 names"),
+        ("candidates: {'7': {dram: 12 GB}}", "expected a name that is no number"),
+        ("candidates: {a: {dram: [1 GB, 2 GB]}}", "a: dram: expected one value"),
+        ("candidates: {a: {drum: 12 GB}}", 'candidates.a: design: no axis "drum" (did you mean "dram"?)'),
+        ("candidates: {a: {dram: 12 GB}}", "candidates.a: designs: column dram_bandwidth"),
+    ],
+)
+def test_a_candidate_that_is_no_design_is_an_error_of_the_study(
+    tmp_path: Path, run: Run, line: str, message: str
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(changed(("objectives: {decode", f"{line}\nobjectives: {{decode")), encoding="utf-8")
+    code, text = run(str(path), "--design", "1")
+    assert code == 2
+    assert message in text

@@ -13,7 +13,7 @@ from dse import evaluate, load
 from dse.catalogs import vocabulary
 from dse.errors import StudyError
 from dse.plan import problem_of
-from dse.study_constants import Ranged, in_unit
+from dse.study_constants import DIVISORS, Ranged, in_unit
 
 
 def study(constants: Any, **technology: Any) -> dict[str, Any]:
@@ -130,8 +130,9 @@ def test_an_axis_of_quantities_moves_the_price() -> None:
             {"value": 1.2, "hihg": 1.4},
             r'unknown key "hihg" \(did you mean "high"\?\); allowed: value, low, high',
         ),
-        ("yield_clustering", 2.5, r"expected a whole number of at least 1, got 2.5"),
-        ("max_dies", 0, r"expected a whole number of at least 1, got 0"),
+        ("yield_clustering", 2.5, r"expected a whole number, got 2.5"),
+        ("max_dies", 0, r"expected more than 0, as other numbers are divided by it, got 0"),
+        ("harvest_share", 60, r"expected a part of 1, at most 1, got 60"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused_where_it_stands(name: str, value: Any, message: str) -> None:
@@ -145,3 +146,15 @@ def test_every_constant_can_be_overridden_by_what_its_table_says() -> None:
         scale = UNIT_SCALE[row.unit]
         text = str(row.value / scale) if row.unit == "1" else f"{row.value / scale!r} {row.unit}"
         assert constant(name, text).value == pytest.approx(row.value, rel=1e-12), name
+
+
+@pytest.mark.parametrize("name", vocabulary().constant_rows)
+def test_a_constant_of_zero_is_refused_or_gives_finite_costs(name: str) -> None:
+    try:
+        row = evaluate(study({name: 0}), {"sram": ["50 MB"]}).iloc[0]
+    except StudyError:
+        assert name in DIVISORS
+        return
+    assert name not in DIVISORS
+    for column in ("die_area_mm2", "bom_usd", "price_usd", "embodied_kg", "peak_power_w"):
+        assert 0 <= row[column] < math.inf, column

@@ -89,10 +89,24 @@ def test_the_rows_of_a_study_are_the_constants_of_its_scenarios() -> None:
             )
 
 
+def test_a_constant_has_a_line_only_for_the_axes_that_change_it() -> None:
+    frame = dse.technology(
+        study=study({}, prices=[2024, 2026], dram_kind=["hbm3", "hbm3e"], node=["7nm", "5nm", "3nm"])
+    )
+    lines = frame.groupby("constant").size()
+    assert lines["wafer_usd"] == 3
+    assert lines["dram_j_per_byte"] == 2
+    assert lines["pue"] == 1
+    assert set(frame[frame["constant"] == "wafer_usd"]["scenario"]) == {f"technology.node {n}nm" for n in (7, 5, 3)}
+
+
 def test_what_two_axes_change_together_has_a_line_for_each_pair() -> None:
     frame = dse.technology(study=study({}, prices=[2024, 2026], dram_kind=["hbm3", "hbm3e"]), find="dram_usd_per_byte")
     assert len(frame) == 4
     assert set(frame["value"]) == {11, 12, 13, 14}
+    assert set(frame["scenario"]) == {
+        f"technology.dram_kind {kind}, technology.prices {date}" for kind in ("hbm3", "hbm3e") for date in (2024, 2026)
+    }
     meeting = {**study({}), "deployment": {"electricity": ["0.1 USD/kWh", "grid"], "grid": ["usa", "france"]}}
     prices = dse.technology(study=meeting, find="electricity_usd")
     assert sorted(prices["value"]) == [0.085, 0.1, 0.1, 0.1847]

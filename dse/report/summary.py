@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
 from dse.report.tables import DESIGN, number, text_table
+from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_samples, spreads
 from dse.units import format_quantity
 from results.columns import COLUMNS
 from results.front import knee
@@ -46,6 +47,7 @@ def _rate(designs_per_s: float) -> str:
 
 def _picks(run: Run, front: pd.DataFrame) -> str:
     """The best design of each objective and the knee, a column each."""
+    sampled = run.uncertainty() if run.study.uncertainty else None
     objectives = run.objectives
     picks = {}
     for name, direction in objectives.items():
@@ -61,7 +63,14 @@ def _picks(run: Run, front: pd.DataFrame) -> str:
     for name in (*DESIGN, *objectives):
         values = display(name, front[name].to_numpy())[0]
         rows.append([axis_label(name), *(number(float(values[i])) for i in picks.values())])
-    return text_table(["", *picks], rows, left=1)
+        if sampled is not None and name in objectives:
+            spread = spreads(name, sampled)
+            rows.append([f"  {SPREAD}", *(spread[i] for i in picks.values())])
+    if sampled is None:
+        return text_table(["", *picks], rows, left=1)
+    for name in CHANCES:
+        rows.append([CHANCES[name], *(chance(sampled[name].iloc[i]) for i in picks.values())])
+    return text_table(["", *picks], rows, left=1) + "\n\n" + said_of_samples(run)
 
 
 def no_front(run: Run) -> str:
@@ -80,6 +89,8 @@ def _files(run: Run) -> list[str]:
         (shown_path(paths.front), "the front, every column"),
         (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
     ]
+    if run.study.uncertainty:
+        files.append((shown_path(paths.uncertainty), "percentiles and chances of the designs of the front"))
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)

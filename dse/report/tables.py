@@ -47,8 +47,16 @@ def front_table(front: pd.DataFrame, objectives: Mapping[str, str], rows: int) -
     """The front for reading: designs and objectives in shown units, sorted by the first objective."""
     if front.empty:
         return "the front is empty: no design meets the constraints"
+    header, cells, order = front_cells(front, objectives, rows)
+    return text_table(header, zip(*cells, strict=True)) + front_rest(front, len(order))
+
+
+def front_cells(
+    front: pd.DataFrame, objectives: Mapping[str, str], rows: int
+) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header and columns of the front's table, the objectives last, and the positions of its rows in `front`."""
     first, direction = next(iter(objectives.items()))
-    ordered = front.sort_values(first, ascending=direction == "min", kind="stable")
+    ordered = front.reset_index(drop=True).sort_values(first, ascending=direction == "min", kind="stable")
     shown = ordered if rows == 0 else ordered.head(rows)
     scenario = [name for name in front.columns if name not in COLUMNS and not name.startswith("margin_constraint_")]
     names = ["point", *scenario, *DESIGN, *(name for name in objectives if name not in DESIGN)]
@@ -59,9 +67,13 @@ def front_table(front: pd.DataFrame, objectives: Mapping[str, str], rows: int) -
         else:
             cells.append([number(float(value)) for value in display(name, shown[name].to_numpy())[0]])
     header = [name if name == "point" or name in scenario else axis_label(name) for name in names]
-    table = text_table(header, zip(*cells, strict=True))
-    rest = len(front) - len(shown)
-    return table + (f"\n... and {rest:,} more; --rows 0 shows all, --format csv has every column" if rest else "")
+    return header, cells, [int(position) for position in shown.index]
+
+
+def front_rest(front: pd.DataFrame, shown: int) -> str:
+    """How many designs of the front a table left out."""
+    rest = len(front) - shown
+    return f"\n... and {rest:,} more; --rows 0 shows all, --format csv has every column" if rest else ""
 
 
 def frame_csv(frame: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Sequence
 
 from dse.report.tables import text_table
@@ -30,7 +31,8 @@ def technology_text(rows: Sequence[Row], form: str) -> str:
 
 def _cells(row: Row) -> list[str]:
     numbers = (f"{number:.6g}" for number in (row.value, row.low, row.high))
-    name = f"{row.constant} [{row.scenario}]" if row.scenario else row.constant
+    scenario = re.sub(r"(technology|deployment)\.", "", row.scenario)
+    name = f"{row.constant} [{scenario}]" if scenario else row.constant
     unit = "" if row.unit == "1" else row.unit
     return [f"{name} *" if row.overridden else name, *numbers, unit, str(row.year), row.family, row.source]
 

@@ -1,0 +1,241 @@
+"""Uncertainty: percentiles of the objectives of designs, and how likely each of them is on the front.
+
+Every design sees the same samples of the constants, in whatever scenario it is: what is compared is designs, not draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodels.distributions import draw, latin_hypercube
+from results.front import non_dominated
+from sweeps.evaluate import evaluate
+from sweeps.problem import Problem
+from sweeps.samples import drawn_scenarios, varied_families
+from sweeps.space import BLOCK_POINTS, Columns
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+
+PERCENTS = (5, 50, 95)
+BLOCK_BYTES = 48 * 2**20
+"""Objectives that are kept at once."""
+
+LEAST_SAMPLES, MOST_SAMPLES = 16, 65536
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What samples of the constants do to designs.
+
+    Attributes
+    ----------
+    points : ndarray of int, shape (n,)
+        The designs.
+    percentiles : mapping of column to mapping of percent to ndarray, shape (n,)
+        Of each objective [its unit], over the samples in which it is a finite number; NaN where there is none.
+    probability_non_dominated : ndarray, shape (n,)
+        Share of the samples in which no other of these designs dominates it [1]. A design that is infeasible in a
+        sample is not on the front of that sample.
+    probability_feasible : ndarray, shape (n,)
+        Share of the samples in which it is within all limits and every objective is a number [1].
+    samples, seed : int
+    """
+
+    points: Indices
+    percentiles: Mapping[str, Mapping[int, Array]]
+    probability_non_dominated: Array
+    probability_feasible: Array
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Better:
+    """How often one of two designs is better in a column, or dominates: shares of the samples [1]; the rest is equal.
+
+    A design that is infeasible in a sample is worse there than any that is feasible.
+    """
+
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """Designs of a problem under samples: the designs by scenario, and the quantiles of each family."""
+
+    problem: Problem
+    scenarios: Indices
+    designs: Columns
+    quantiles: Mapping[str, Array]
+    samples: int
+
+    def values(self, samples: slice, rows: slice) -> tuple[Array, Mask]:
+        """Objectives to minimize (m, s, r) and where they count (s, r): within all limits, and all of them finite."""
+        chosen = np.arange(len(self.scenarios), dtype=np.int64)[rows]
+        quantiles = {name: values[samples] for name, values in self.quantiles.items()}
+        count = len(range(*samples.indices(self.samples)))
+        objectives = np.empty((len(self.problem.objectives), count, len(chosen)))
+        feasible = np.empty((count, len(chosen)), dtype=np.bool_)
+        for number in np.unique(self.scenarios[chosen]):
+            columns = np.flatnonzero(self.scenarios[chosen] == number)
+            self._fill(int(number), chosen[columns], columns, quantiles, (objectives, feasible))
+        return objectives, feasible & np.isfinite(objectives).all(axis=0)
+
+    def _fill(
+        self,
+        number: int,
+        rows: Indices,
+        columns: Indices,
+        quantiles: Mapping[str, Array],
+        out: tuple[Array, Mask],
+    ) -> None:
+        """Evaluate the designs `rows` of one scenario into the columns `columns` of `out`."""
+        objectives, feasible = out
+        given = self.problem.scenario(number)
+        step = min(len(rows), BLOCK_POINTS)
+        drawn = draw(given.ranges, quantiles)
+        for samples, scenario in drawn_scenarios(given, drawn, len(feasible), max(1, BLOCK_POINTS // step)):
+            for start in range(0, len(rows), step):
+                part = slice(start, start + step)
+                designs = {name: column[rows[part]] for name, column in self.designs.items()}
+                with np.errstate(all="ignore"):
+                    evaluated = evaluate(designs, scenario)
+                shape = (len(samples), len(rows[part]))
+                at = np.ix_(samples, columns[part])
+                for i, objective in enumerate(self.problem.objectives):
+                    value = np.broadcast_to(np.asarray(evaluated[objective.column]), shape)
+                    objectives[i][at] = objective.sign * value
+                feasible[at] = np.broadcast_to(np.asarray(evaluated["feasible"]), shape)
+
+
+def uncertainty(problem: Problem, points: NDArray[Any], *, samples: int = 256, seed: int = 1) -> Uncertainty:
+    """Return percentiles of the objectives, and the probabilities of being on the front and of being feasible.
+
+    Parameters
+    ----------
+    problem : Problem
+    points : ndarray of int, shape (n,)
+        Designs by index, such as those of a front. Each is on the front of a sample if none of the others dominates it.
+    samples : int
+        Samples of the constants, 16 to 65536. A probability has a standard error of at most ``0.5 / sqrt(samples)``.
+    seed : int
+        At least 0.
+
+    Returns
+    -------
+    Uncertainty
+        It depends on the arguments alone, not on block sizes or the machine.
+
+    Raises
+    ------
+    ValueError
+        If `samples` or `seed` is out of range.
+    IndexError
+        If a point lies outside the space.
+    """
+    sampled = _sampled(problem, np.asarray(points, dtype=np.int64), samples, seed)
+    rows, objectives = len(sampled.scenarios), len(problem.objectives)
+    per_front, per_design = (max(1, BLOCK_BYTES // (8 * objectives * max(1, n))) for n in (rows, samples))
+    everything = sampled.values(slice(None), slice(None)) if per_front >= samples else None
+    on_front = np.zeros(rows, dtype=np.int64)
+    feasible = np.zeros(rows, dtype=np.int64)
+    for part in _slices(samples, per_front):
+        values, counts = everything or sampled.values(part, slice(None))
+        feasible += np.count_nonzero(counts, axis=0)
+        for sample, mask in enumerate(counts):
+            inside = np.flatnonzero(mask)
+            on_front[inside[non_dominated(values[:, sample, inside].T)]] += 1
+    found = np.empty((objectives, len(PERCENTS), rows))
+    for part in _slices(rows, rows if everything else per_design):
+        values, _ = everything or sampled.values(slice(None), part)
+        for i, objective in enumerate(problem.objectives):
+            found[i][:, part] = percentiles(objective.sign * values[i], PERCENTS)
+    return Uncertainty(
+        np.asarray(points, dtype=np.int64),
+        {o.column: dict(zip(PERCENTS, found[i], strict=True)) for i, o in enumerate(problem.objectives)},
+        on_front / samples,
+        feasible / samples,
+        samples,
+        seed,
+    )
+
+
+def probability_better(problem: Problem, a: int, b: int, *, samples: int = 256, seed: int = 1) -> dict[str, Better]:
+    """Return how likely each of two designs is better than the other.
+
+    Parameters
+    ----------
+    problem : Problem
+    a, b : int
+        Points of the space.
+    samples, seed : int
+        As for :func:`uncertainty`.
+
+    Returns
+    -------
+    dict of str to Better
+        By objective, and ``dominates``: better in one objective and worse in none.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As :func:`uncertainty`.
+    """
+    values, feasible = _sampled(problem, np.array([a, b], dtype=np.int64), samples, seed).values(
+        slice(None), slice(None)
+    )
+    compared = np.where(feasible, values, np.inf)  # no limit kept: worse than any number
+    one, other = compared[:, :, 0], compared[:, :, 1]
+    result = {
+        objective.column: Better(float(np.mean(one[i] < other[i])), float(np.mean(other[i] < one[i])))
+        for i, objective in enumerate(problem.objectives)
+    }
+
+    def share(first: Array, second: Array) -> float:
+        return float(np.mean((first <= second).all(axis=0) & (first < second).any(axis=0)))
+
+    return result | {"dominates": Better(share(one, other), share(other, one))}
+
+
+def _sampled(problem: Problem, points: Indices, samples: int, seed: int) -> _Sampled:
+    if not LEAST_SAMPLES <= samples <= MOST_SAMPLES:
+        raise ValueError(f"expected {LEAST_SAMPLES} to {MOST_SAMPLES:,} samples, got {samples}")
+    if seed < 0:
+        raise ValueError(f"expected a seed of at least 0, got {seed}")
+    scenarios, designs = problem.space.designs(points)
+    quantiles = latin_hypercube(varied_families(problem, scenarios), samples, seed)
+    return _Sampled(problem, scenarios, designs, quantiles, samples)
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    for start in range(0, count, max(1, step)):
+        yield slice(start, min(start + step, count))
+
+
+def percentiles(values: Array, percents: tuple[int, ...]) -> Array:
+    """Return percentiles (k, n) over the finite numbers of each column of (samples, n); NaN where there are none.
+
+    Notes
+    -----
+    Linear between neighbours: with x the c sorted numbers, the p-th percentile stands at ``p (c - 1) / 100`` (type 7 of
+    Hyndman & Fan, doi:10.1080/00031305.1996.10473566).
+    """
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=0)  # NaN last
+    last = np.maximum(np.count_nonzero(~np.isnan(ordered), axis=0) - 1, 0)
+    result = np.empty((len(percents), values.shape[1]))
+    for k, percent in enumerate(percents):
+        position = last * percent / 100.0
+        below = np.floor(position).astype(np.int64)
+        above = np.minimum(below + 1, last)
+        low = np.take_along_axis(ordered, below[None], axis=0)[0]
+        high = np.take_along_axis(ordered, above[None], axis=0)[0]
+        result[k] = np.minimum(low + (high - low) * (position - below), high)
+    return result
