@@ -67,7 +67,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: i
     """A table in Markdown, the first `left` columns aligned left."""
 
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+        return f"| {' | '.join(cell.strip().replace('|', '/') for cell in cells)} |"
 
     aligned = ["---" if i < left else "---:" for i in range(len(header))]
     return "\n".join([line(header), line(aligned), *map(line, rows)])
@@ -140,7 +140,8 @@ def _rows(rows: Sequence[CostRow]) -> tuple[list[str], list[list[str]]]:
         for row in rows
         if row.tested is not None
     ]
-    return head, body
+    width = max((len(line[-1]) for line in [head, *body]), default=0)
+    return [*head[:-1], head[-1].ljust(width)], [[*line[:-1], line[-1].ljust(width)] for line in body]
 
 
 SHARES_SAID = (
