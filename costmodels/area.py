@@ -13,31 +13,49 @@ def logic_mm2(
     compute_flop_per_s: Number,
     *,
     compute_mm2_per_flop_per_s: Number,
+    vector_mm2_per_flop_per_s: Number,
+    vector_rate_relative: Number,
     noc_area_relative: Number,
     formats_area_relative: Number,
     logic_density_relative: Number,
+    clock_relative: Number,
 ) -> Number:
-    """Area of the compute units and their interconnect [mm2].
+    """Area of the matrix units, the vector units and their interconnect [mm2].
+
+    ``(a_m·s·C + a_v·v·C)·k_noc / (rho·f)``: area buys units, and a unit's rate grows with its clock.
 
     Parameters
     ----------
     compute_flop_per_s : array
-        Dense 16-bit rate [FLOP/s].
+        Dense 16-bit rate C [FLOP/s].
     compute_mm2_per_flop_per_s : float
-        Area of the datapath and its control at TSMC 7 nm [mm2/(FLOP/s)].
+        Area a_m of the matrix units and their control at TSMC 7 nm and its clock [mm2/(FLOP/s)].
+    vector_mm2_per_flop_per_s : float
+        Area a_v of the vector units and what feeds them at TSMC 7 nm and its clock [mm2/(FLOP/s)].
+    vector_rate_relative : float
+        Rate v of the vector units relative to the dense 16-bit rate [1].
     noc_area_relative : float
-        On-chip network, relative to the cores [1].
+        On-chip network, relative to the cores, k_noc [1].
     formats_area_relative : float
-        Datapath of the chip's number formats relative to the reference set [1].
+        Matrix units of the chip's number formats relative to the reference set, s [1].
     logic_density_relative : float
-        Achieved logic density of the node relative to 7 nm [1].
+        Logic density of the node relative to 7 nm, rho [1].
+    clock_relative : float
+        Clock of the node and the datapath relative to a matrix chip at 7 nm, f [1].
 
     References
     ----------
-    Zhang et al., LLMCompass, ISCA 2024, Fig. 6 (die annotation of GA100, from which the constants derive).
+    Zhang et al., LLMCompass, ISCA 2024, Fig. 6 (die annotation of GA100: network, cache, PHYs).
     """
-    at_n7 = compute_mm2_per_flop_per_s * noc_area_relative * formats_area_relative
-    return compute_flop_per_s * (at_n7 / logic_density_relative)
+    matrix = compute_mm2_per_flop_per_s * formats_area_relative
+    vector = vector_mm2_per_flop_per_s * vector_rate_relative
+    at_n7 = (matrix + vector) * noc_area_relative
+    return compute_flop_per_s * (at_n7 / (logic_density_relative * clock_relative))
+
+
+def host_mm2(host_area_mm2: Number, *, logic_density_relative: Number) -> Number:
+    """Area of the processor that a part without a separate host carries [mm2]: its area at 7 nm over the density."""
+    return host_area_mm2 / logic_density_relative
 
 
 def sram_mm2(sram_bytes: Number, *, sram_mm2_per_byte: Number, sram_density_relative: Number) -> Number:

@@ -193,9 +193,12 @@ def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
     logic = area.logic_mm2(
         designs["compute_flop_per_s"],
         compute_mm2_per_flop_per_s=k["compute_mm2_per_flop_per_s"],
+        vector_mm2_per_flop_per_s=k["vector_mm2_per_flop_per_s"],
+        vector_rate_relative=k["vector_rate_relative"],
         noc_area_relative=k["noc_area_relative"],
         formats_area_relative=k["formats_area_relative"],
         logic_density_relative=k["logic_density_relative"],
+        clock_relative=k["node_clock_relative"] * k["datapath_clock_relative"],
     )
     sram = area.sram_mm2(
         designs["sram_bytes"],
@@ -205,7 +208,8 @@ def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
     phy = area.phy_mm2(bandwidth, dram_phy_mm2_per_byte_per_s=k["dram_phy_mm2_per_byte_per_s"])
     # A single chip has no link beyond what its fixed area holds.
     chips = scenario.deployment.parallel.chips
-    fixed = k["fixed_area_mm2"] + (k["link_extra_mm2"] if chips > 1 else 0.0)
+    host = area.host_mm2(k["host_area_mm2"], logic_density_relative=k["logic_density_relative"])
+    fixed = k["fixed_area_mm2"] + k["datapath_fixed_mm2"] + host + (k["link_extra_mm2"] if chips > 1 else 0.0)
     silicon = (logic + (sram + fixed)) + phy
     wafers, dies = wafer.package_silicon(
         silicon,

@@ -174,7 +174,7 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
 def deployments(draw: st.DrawFn) -> Deployment:
     use = draw(st.sampled_from([0.6, 1.0, None]))
     return Deployment(
-        segment=draw(st.sampled_from(["edge", "datacenter"])),
+        segment=draw(st.sampled_from(["edge", "datacenter", "soc"])),
         view=draw(st.sampled_from(["buyer", "cost"])),
         utilization=use,
         demand_tokens_per_s=None if use else draw(st.sampled_from([0.1, 30.0])),

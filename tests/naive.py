@@ -264,11 +264,14 @@ def build(technology: Any, k: Mapping[str, float], design: Mapping[str, float]) 
     for name in technology.formats:
         group = FORMATS[name]["area_group"]
         groups[group] = max(groups.get(group, 0.0), float(FORMATS[name]["area_share"]))
-    logic = compute * k["compute_mm2_per_flop_per_s"] / k["logic_density_relative"]
-    logic *= k["noc_area_relative"] * sum(groups.values())
+    matrix = compute * k["compute_mm2_per_flop_per_s"] * sum(groups.values())
+    vector = compute * k["vector_rate_relative"] * k["vector_mm2_per_flop_per_s"]
+    clock = k["node_clock_relative"] * k["datapath_clock_relative"]
+    logic = k["noc_area_relative"] * (matrix + vector) / clock / k["logic_density_relative"]
+    constant = k["fixed_area_mm2"] + k["datapath_fixed_mm2"] + k["host_area_mm2"] / k["logic_density_relative"]
     macros = sram * k["sram_mm2_per_byte"] / k["sram_density_relative"]
     phys = bandwidth * k["dram_phy_mm2_per_byte_per_s"]
-    bare = logic + macros + phys + k["fixed_area_mm2"]
+    bare = logic + macros + phys + constant
     wafers, dies = split_silicon(bare, k, technology.yield_model)
     silicon = bare + (dies * k["die_to_die_mm2"] if dies > 1 else 0)
     units = bandwidth / k["dram_unit_bytes_per_s"]

@@ -101,15 +101,19 @@ def test_a_split_adds_interfaces_and_edge() -> None:
 
 
 def test_area_by_hand() -> None:
-    # 100 TFLOP/s x 0.76 x 1.16 / 1.5 at 5 nm; 1 MB of scratchpad 0.9 / 1.29; 1000 GB/s x 0.018.
+    # (100 TFLOP/s x 0.76 + 25 TFLOP/s x 8) x 1.16 / (1.5 x 1.3); 1 MB of scratchpad 0.9 / 1.29; 1000 GB/s x 0.018.
     logic = area.logic_mm2(
         100e12,
         compute_mm2_per_flop_per_s=0.76e-12,
+        vector_mm2_per_flop_per_s=8e-12,
+        vector_rate_relative=0.25,
         noc_area_relative=1.16,
         formats_area_relative=1.0,
         logic_density_relative=1.5,
+        clock_relative=1.3,
     )
-    assert logic == pytest.approx(58.773, rel=1e-4)
+    assert logic == pytest.approx(164.185, rel=1e-4)
+    assert area.host_mm2(180.0, logic_density_relative=1.8) == pytest.approx(100.0)
     assert area.sram_mm2(1e6, sram_mm2_per_byte=0.9e-6, sram_density_relative=1.29) == pytest.approx(0.69767, rel=1e-4)
     assert area.phy_mm2(1e12, dram_phy_mm2_per_byte_per_s=0.018e-9) == pytest.approx(18.0)
 

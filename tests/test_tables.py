@@ -131,8 +131,8 @@ def test_the_scales_hold_no_unit_that_no_table_uses() -> None:
         ("flash", "hbf", "flash_bytes_per_s_per_byte", 1.6e12 / 512e9),
         ("flash", "ufs", "flash_bytes_per_s_per_byte", 4e9 / 128e9),
         ("sram", "scratchpad", "sram_bytes_per_s_per_byte", 400_000.0),
-        ("sram", "cache", "sram_mm2_per_byte", 2.98e-6),
-        ("datapath", "tensor", "compute_mm2_per_flop_per_s", 0.76e-12),
+        ("sram", "cache", "sram_mm2_per_byte", 1.79e-6),
+        ("datapath", "tensor", "compute_mm2_per_flop_per_s", 0.777e-12),
         ("grids", "world", "grid_kg_per_j", 0.473 / 3.6e6),
         ("segments", "edge", "os_reserve_bytes", 2e9),
         ("common", "", "sram_j_per_byte_base", 1.6e-12),
@@ -229,7 +229,9 @@ def test_idle_stays_below_busy_at_every_quantile(segment: str) -> None:
 
 
 def test_options_stand_in_file_order() -> None:
-    assert options("nodes") == ("7nm", "6nm", "5nm", "4nm", "3nm", "2nm")
+    assert options("nodes") == ("14nm", "12nm", "10nm", "8nm", "7nm", "6nm", "5nm", "4nm", "3nm", "2nm")
+    assert options("datapath") == ("tensor", "vector", "graphics")
+    assert options("sram") == ("scratchpad", "cache", "buffer")
     assert options("dram") == ("hbm2e", "hbm3", "hbm3e", "hbm4", "lpddr5x", "gddr6", "gddr6x", "gddr7", "ddr5")
     assert options("flash") == ("none", "nvme", "ufs", "hbf")
     assert options("prices") == ("2024", "2026")
@@ -256,6 +258,7 @@ def test_a_grid_without_a_price_of_electricity_has_none_rather_than_a_guess() ->
     ("name", "direction"),
     [
         ("logic_density_relative", 1),
+        ("node_clock_relative", 1),
         ("sram_density_relative", 1),
         ("wafer_usd", 1),
         ("defects_per_mm2", 1),
@@ -271,11 +274,14 @@ def test_newer_nodes_are_denser_thriftier_and_dearer(name: str, direction: int) 
     assert values == sorted(values)
 
 
-def test_sram_shrinks_less_than_logic_at_every_node() -> None:
+def test_sram_changes_less_than_logic_at_every_node() -> None:
+    """Both are relative to 7 nm: nearer to 1 before it and after it."""
     for node in options("nodes"):
-        row = constants("nodes", node)
-        assert row["sram_density_relative"].value <= row["logic_density_relative"].value
-        assert row["sram_energy_relative"].value >= row["compute_energy_relative"].value
+        row = {name: constant.value for name, constant in constants("nodes", node).items()}
+        # Before 7 nm bitcells are set beside achieved densities of logic, which may be a little nearer.
+        room = 0.05 if row["logic_density_relative"] < 1 else 0.0
+        assert abs(math.log(row["sram_density_relative"])) <= abs(math.log(row["logic_density_relative"])) + room
+        assert abs(math.log(row["sram_energy_relative"])) <= abs(math.log(row["compute_energy_relative"]))
 
 
 def test_footprint_of_a_7_nm_wafer_lies_between_published_totals() -> None:
@@ -442,7 +448,7 @@ def test_a_wrong_header_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_names_are_answered_with_the_allowed_ones() -> None:
-    with pytest.raises(ValueError, match=r"no option '9nm' in the table 'nodes'; allowed: 7nm, 6nm"):
+    with pytest.raises(ValueError, match=r"no option '9nm' in the table 'nodes'; allowed: 14nm, 12nm"):
         constants("nodes", "9nm")
     with pytest.raises(ValueError, match=r"no option 'x' in the table 'common'; allowed: none"):
         constants("common", "x")
