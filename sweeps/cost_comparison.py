@@ -13,6 +13,7 @@ from sweeps.cost_rows import CostRow, cost_rows
 from sweeps.energy_rows import EnergyShare, energy_rows, energy_samples, energy_shares
 from sweeps.measurements import Measurement
 from sweeps.predict import FindAccelerator, FindModel
+from sweeps.silicon_rows import reasons as silicon_reasons
 from sweeps.silicon_rows import silicon_rows
 
 LIMITS = (0.25, 0.35)
@@ -131,8 +132,9 @@ def compare_costs(
 
 def _without_facts(rows: Sequence[CostRow], chips: Sequence[Accelerator]) -> list[WithoutFacts]:
     there = {(row.device, row.quantity) for row in rows}
+    known = silicon_reasons()
     return [
-        WithoutFacts(chip.name, quantity, _nothing(chip, quantity))
+        WithoutFacts(chip.name, quantity, known.get((chip.name, quantity)) or _nothing(chip, quantity))
         for quantity in QUANTITIES
         for chip in chips
         if (chip.name, quantity) not in there

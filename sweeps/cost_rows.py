@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from roofline.accelerators import Accelerator, UnknownFact
+from sweeps import dies
 from sweeps.choices import Deployment
 from sweeps.constants import chosen_constants
 from sweeps.device_costs import device_costs
-from sweeps.device_technology import segment_of, technology_of
+from sweeps.device_technology import class_of, die_of, segment_of, technology_of
 from sweeps.predict import FindAccelerator
 from sweeps.published_costs import UNITS, PublishedCost, published_costs
 
@@ -109,7 +110,9 @@ class Subject:
 
 
 def published_area_mm2(chip: Accelerator) -> float | None:
-    """Return the silicon of a device [mm²], of the catalog, else of the table of published costs."""
+    """Return the silicon of a device [mm²]: of its die, or of the catalog or the table of published costs."""
+    if (die := die_of(chip)) is not None:
+        return dies.published_area_mm2(chip, dies.products()[chip.name], die)
     if chip.die_area_mm2 is not None:
         return chip.die_area_mm2
     given = [c.value for c in published_costs() if (c.device, c.quantity) == (chip.name, "die_area_mm2")]
@@ -142,7 +145,7 @@ def _row(one: Subject, basis: str, all_of_them: Sequence[Subject]) -> CostRow:
     return CostRow(
         id=f"{cost.device}/{cost.quantity}",
         device=cost.device,
-        device_class=one.chip.device_class,
+        device_class=class_of(one.chip),
         die_family=one.chip.die_family,
         quantity=cost.quantity,
         unit=UNITS[cost.quantity],

@@ -12,11 +12,12 @@ from costmodels import tables
 from roofline import catalog
 from roofline.accelerators import Accelerator
 from roofline.memory import Number
-from sweeps.device_technology import segment_of, technology_of
+from sweeps.device_technology import die_of, segment_of, technology_of
+from sweeps.dies import product_design, products
 from sweeps.factors import factors
 from sweeps.metrics import metrics
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, scenario, with_constants
-from sweeps.space import Columns
+from sweeps.space import DESIGN_COLUMNS, Columns
 
 COSTS = ("die_area_mm2", "peak_power_w", "idle_power_w", "bom_usd", "price_usd", "embodied_kg")
 """Columns of :mod:`results.columns` that follow from what is built alone."""
@@ -75,15 +76,19 @@ def design_of(chip: Accelerator, *, sized: bool = True) -> Columns:
     """
     memory = ("dram_bytes", "dram_bytes_per_s") if chip.has_dram else ()
     half = [] if {"fp16", "bf16"} & set(chip.peaks) else ["fp16_flop_per_s"]
-    chip.require(*half, *memory, *(("sram_bytes",) if sized else ()))
-    values = {
-        "dram_bytes_per_s": chip.dram_bytes_per_s if chip.has_dram else 0.0,
-        "compute_flop_per_s": chip.half_flop_per_s,
-        "sram_bytes": chip.sram_bytes,
-        "dram_bytes": chip.dram_bytes if chip.has_dram else 0.0,
-        "flash_bytes": chip.flash_bytes,
-    }
-    return {name: np.array([value or 0.0]) for name, value in values.items()}
+    chip.require(*half, *memory)
+    values: dict[str, float | None]
+    if (die := die_of(chip)) is not None:
+        values = {**product_design(chip, products()[chip.name], die)}
+    else:
+        chip.require(*(("sram_bytes",) if sized else ()))
+        values = {
+            "dram_bytes_per_s": chip.dram_bytes_per_s if chip.has_dram else 0.0,
+            "compute_flop_per_s": chip.half_flop_per_s,
+            "sram_bytes": chip.sram_bytes,
+            "dram_bytes": chip.dram_bytes if chip.has_dram else 0.0,
+        }
+    return {name: np.array([values.get(name) or 0.0]) for name in DESIGN_COLUMNS}
 
 
 def _scenario(chip: Accelerator, with_host: bool, limit_w: float | None) -> Scenario:

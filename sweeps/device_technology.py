@@ -1,4 +1,7 @@
-"""A published accelerator in the words of the cost tables: its node, memory, cache, datapath and segment."""
+"""A published accelerator in the words of the cost tables: its node, memory, cache, datapath and segment.
+
+``data/dies.csv`` says it of known dies; for the others names in the catalog are translated.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from types import MappingProxyType
 from costmodels import tables
 from roofline.accelerators import Accelerator, UnknownFact
 from sweeps.choices import Technology
+from sweeps.dies import Die, dies, products
 from sweeps.predict import has_matrix_units
 
 _TABLE_OF = {"node": "nodes", "dram": "dram", "sram": "sram", "segment": "segments"}
@@ -53,7 +57,7 @@ def option_of(chip: Accelerator, fact: str, published: str) -> str:
 
 
 def technology_of(chip: Accelerator) -> Technology:
-    """Return the technology a published accelerator is made in, at its own rates.
+    """Return the technology a published accelerator is made in, at its own rates: that of its die where it is known.
 
     Raises
     ------
@@ -65,6 +69,16 @@ def technology_of(chip: Accelerator) -> Technology:
         own["vector_rate_relative"] = chip.rates["fp32"]
     energies = {"dram_j_per_byte": chip.dram_j_per_byte, "flash_j_per_byte": chip.flash_j_per_byte}
     own |= {name: value for name, value in energies.items() if value is not None}
+    if (die := die_of(chip)) is not None:
+        kind = products()[chip.name].dram_kind
+        return Technology(
+            node=die.node,
+            dram_kind=kind,
+            sram_style=die.sram_style,
+            datapath=die.datapath,
+            formats=chip.formats,
+            constants=own,
+        )
     return Technology(
         node=option_of(chip, "node", chip.process_node),
         dram_kind=option_of(chip, "dram", chip.dram_kind),
@@ -75,8 +89,22 @@ def technology_of(chip: Accelerator) -> Technology:
     )
 
 
+def die_of(chip: Accelerator) -> Die | None:
+    """Return the die of a published accelerator, if the table of dies has it."""
+    product = products().get(chip.name)
+    return None if product is None else dies()[product.die]
+
+
+def class_of(chip: Accelerator) -> str:
+    """Return the class of a published accelerator's die, such as ``graphics``; that of the catalog if it is unknown."""
+    die = die_of(chip)
+    return chip.device_class if die is None else die.die_class
+
+
 def segment_of(chip: Accelerator) -> str:
-    """Return the segment of a published accelerator: by its class, else by its memory, else ``datacenter``."""
+    """Return the segment of a published accelerator: of its die, else by its class or its memory."""
+    if (die := die_of(chip)) is not None:
+        return die.segment
     known = choices()
     by_class = known.get(("segment", chip.device_class))
     by_memory = known.get(("segment", "LPDDR")) if chip.dram_kind.startswith("LPDDR") else None

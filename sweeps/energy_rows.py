@@ -14,7 +14,7 @@ from roofline.memory import Number
 from sweeps.constants import resolved_constants
 from sweeps.cost_rows import CostRow, published_area_mm2
 from sweeps.device_costs import of_area
-from sweeps.device_technology import segment_of, technology_of
+from sweeps.device_technology import class_of, segment_of, technology_of
 from sweeps.factors import factors
 from sweeps.fit import efficiency_of, kind_of
 from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, Measurement
@@ -270,7 +270,7 @@ def _row(
     return CostRow(
         id=row.id,
         device=row.hardware if chip is None else chip.name,
-        device_class="unknown" if chip is None else chip.device_class,
+        device_class="unknown" if chip is None else class_of(chip),
         die_family="" if chip is None else chip.die_family,
         quantity=row.metric,
         unit=UNITS[row.metric],

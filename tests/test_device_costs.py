@@ -10,7 +10,8 @@ import pytest
 from costmodels import tables
 from roofline.accelerators import UnknownFact, accelerators, find
 from sweeps.device_costs import design_of, device_costs
-from sweeps.device_technology import choices, option_of, segment_of, technology_of
+from sweeps.device_technology import choices, class_of, die_of, option_of, segment_of, technology_of
+from sweeps.dies import products
 
 UNNAMED = {"", "Intel 7 + TSMC N5", "none", "HBM"}
 """Nodes and memories of the catalog that no table stands for; devices with them are listed with this reason."""
@@ -39,14 +40,32 @@ def test_the_h100_in_the_words_of_the_tables() -> None:
     assert (made.node, made.dram_kind, made.sram_style) == ("5nm", "hbm3", "cache")
     assert made.constants["vector_rate_relative"] == pytest.approx(66.9 / 989.4)
     assert segment_of(find("h100")) == segment_of(find("rtx-4090")) == "datacenter"
-    assert segment_of(find("m2-ultra")) == segment_of(find("orin")) == "edge"
+    assert segment_of(find("m2-ultra")) == segment_of(find("orin")) == "soc"
+    assert technology_of(find("rtx-4090")).datapath == "graphics"
+
+
+def test_names_of_the_catalog_mean_what_is_known_of_its_dies() -> None:
+    """The two ways to a technology agree where both are open: the dies' table, and the names of the catalog."""
+    known = choices()
+    for chip in accelerators():
+        die = die_of(chip)
+        if die is None or not chip.process_node:
+            continue
+        assert known.get(("node", chip.process_node), die.node) == die.node, chip.name
+        kind = products()[chip.name].dram_kind
+        assert known.get(("dram", chip.dram_kind), kind) == kind, chip.name
+
+
+def test_classes_are_those_of_dies() -> None:
+    names = ("l40s", "h100", "m1-max", "epyc-9654", "m2-ultra", "trainium1")
+    assert [class_of(find(name)) for name in names] == ["graphics", "datacenter", "soc", "cpu", "apple", "npu"]
 
 
 def test_what_no_table_has_is_said() -> None:
-    with pytest.raises(UnknownFact, match='no dram for "none" of "wse-3"'):
-        technology_of(find("wse-3"))
-    with pytest.raises(UnknownFact, match='unknown node of "jetson-agx-thor"'):
-        option_of(find("thor"), "node", "")
+    with pytest.raises(UnknownFact, match='no dram for "none" of "groq-lpu-v1"'):
+        technology_of(find("groq"))
+    with pytest.raises(UnknownFact, match='unknown node of "trainium1"'):
+        option_of(find("trainium1"), "node", "")
     with pytest.raises(UnknownFact, match='unknown sram_bytes of "m2-ultra"'):
         device_costs(find("m2-ultra"))
 

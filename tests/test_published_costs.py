@@ -13,8 +13,10 @@ from roofline import catalog
 from roofline.accelerators import accelerators, find
 from roofline.model import Model
 from sweeps import cost_rows as module
+from sweeps import silicon_fit, silicon_rows
 from sweeps.cost_comparison import QUANTITIES, CostComparison, compare_costs
 from sweeps.cost_rows import GIVEN_AREA, OWN_AREA, Subject, cost_rows, published_area_mm2
+from sweeps.device_costs import device_costs
 from sweeps.energy_rows import ANCHORED, FIRST_PRINCIPLES, WITH_MEASURED_TIME, energy_samples
 from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, read_measurements
 from sweeps.power import PowerShares
@@ -131,6 +133,29 @@ def test_embodied_carbon_within_15_percent(comparison: CostComparison, device: s
     assert abs(row.error) <= 0.15
 
 
+def test_areas_and_limits_come_from_fits_that_have_not_seen_the_family(comparison: CostComparison) -> None:
+    rows = {(r.id, r.basis): r for r in comparison.rows if r.quantity in ("die_area_mm2", "tdp_w")}
+    for row in silicon_fit.validation():
+        if row.in_sample is None:
+            continue
+        mine = rows[f"{row.device}/{silicon_rows.QUANTITIES[row.quantity]}", OWN_AREA]
+        assert (mine.predicted, mine.left_out) == (row.in_sample, row.left_out)
+        assert not mine.in_sample
+    given = [row for (_, basis), row in rows.items() if basis == GIVEN_AREA]
+    assert len(given) > 40
+    assert all(row.quantity == "tdp_w" and row.left_out is not None for row in given)
+
+
+def test_the_limit_at_the_published_area_by_hand(comparison: CostComparison) -> None:
+    """Static power by area, and what is left of it: linear in the area."""
+    (row,) = (r for r in comparison.rows if (r.id, r.basis) == ("h100-sxm-80gb/tdp_w", GIVEN_AREA))
+    assert row.left_out is not None
+    energy, vector, busy = silicon_fit.fits()["GH100"][1]
+    constants = {"compute_j_per_flop": energy, "vector_energy_relative": vector, "busy_w_per_mm2": busy}
+    twice = device_costs(find("h100"), area_mm2=2 * 814.0, constants=constants)["peak_power_w"]
+    assert twice - row.left_out == pytest.approx(814.0 * busy)
+
+
 @pytest.mark.parametrize("suffix", ["", WITH_MEASURED_TIME])
 def test_energy_per_token_within_35_percent_with_the_device_left_out(comparison: CostComparison, suffix: str) -> None:
     rows = [r for r in comparison.rows if (r.quantity, r.basis) == ("energy_j_per_output_token", ANCHORED + suffix)]
@@ -204,8 +229,9 @@ def test_shares_of_the_measured_energy(comparison: CostComparison) -> None:
 def test_own_area_takes_nothing_of_the_published_one(comparison: CostComparison) -> None:
     by_key = {(r.id, r.basis): r.predicted for r in comparison.rows}
     own, given = by_key["h100-sxm-80gb/idle_power_w", OWN_AREA], by_key["h100-sxm-80gb/idle_power_w", GIVEN_AREA]
-    area = by_key["h100-sxm-80gb/die_area_mm2", OWN_AREA]
     assert own is not None
     assert given is not None
-    assert area is not None
-    assert own / given == pytest.approx(area / 814.0, rel=0.05)
+    area = device_costs(find("h100"))["die_area_mm2"]
+    per_mm2 = tables.constants("segments", "datacenter")["idle_w_per_mm2"].value
+    assert area != pytest.approx(814.0, rel=1e-3)
+    assert own - given == pytest.approx((area - 814.0) * per_mm2)
