@@ -146,7 +146,9 @@ def _rows(rows: Sequence[CostRow]) -> tuple[list[str], list[list[str]]]:
 
 SHARES_SAID = (
     "shares of the measured energy, medians over runs with a published time: static power of a device that idles, of\n"
-    "one at work (idle in it), and of arithmetic and bytes, all by first principles; the rest they do not explain"
+    "one at work (idle in it), and of arithmetic and bytes, all by first principles; the rest they do not explain.\n"
+    "Measured watts are over the time between two tokens of a sequence: prompts of others, whose energy is in them,\n"
+    "take time of their own, so that they may exceed the limit"
 )
 
 
