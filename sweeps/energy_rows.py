@@ -45,8 +45,8 @@ _NO_STATIC = {
     "flash_standby_w_per_byte": 0.0,
 }
 
-BATCHES = ((1, 8), (9, 32), (33, 128), (129, None))
-"""Ranges of sequences per run in the table of shares."""
+BATCH_ENDS = (8, 32, 128, None)
+"""Last of each range of sequences per run in the table of shares; None is no bound."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +225,12 @@ def energy_shares(samples: Sequence[EnergySample]) -> list[EnergyShare]:
     found = []
     timed = [s for s in samples if s.row.metric != "power_w" and np.isfinite(s.power.seconds) and not s.reason]
     for device in dict.fromkeys(s.chip.name for s in timed):
-        for low, high in BATCHES:
+        low = 1
+        for high in BATCH_ENDS:
             chosen = [s for s in timed if s.chip.name == device and low <= round(s.row.batch) <= (high or 10**9)]
             if chosen:
                 found.append(_share(device, low, high, chosen))
+            low = (high or 0) + 1
     return found
 
 

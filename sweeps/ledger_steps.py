@@ -39,7 +39,7 @@ class Step:
 _FLOP = ("compute_energy_relative", "segment_energy_relative", "datapath_energy_relative")
 _SRAM_J = ("sram_j_per_byte_base", "sram_wire_j_per_byte_per_mm", "sram_wire_mm2_per_byte", "sram_energy_relative")
 _YIELD = ("defects_per_mm2", "yield_clustering", "harvest_share", "bond_wafers", "edge_exclusion_mm", "scribe_mm")
-_LOGIC = ("noc_area_relative", "logic_density_relative")
+_LOGIC = ("noc_area_relative", "logic_density_relative", "node_clock_relative", "datapath_clock_relative")
 
 _WORK = (
     Step("elementwise arithmetic", {"vector_energy_relative": 0.0}, ("compute_j_per_flop", *_FLOP[:2])),
@@ -83,10 +83,13 @@ def _area(_: Scenario) -> tuple[Step, ...]:
     return (
         Step("die-to-die interfaces", {"die_to_die_mm2": 0.0}, ("reticle_mm2",)),
         Step("matrix units", {"compute_mm2_per_flop_per_s": 0.0}, _LOGIC),
+        Step("vector units", {"vector_mm2_per_flop_per_s": 0.0}, ("vector_rate_relative", *_LOGIC)),
         Step("SRAM", {"sram_mm2_per_byte": 0.0}, ("sram_density_relative",)),
         Step("DRAM PHYs and controllers", {"dram_phy_mm2_per_byte_per_s": 0.0}),
         Step("links beyond the fixed area", {"link_phy_mm2_per_byte_per_s": 0.0}, ("link_bytes_per_s",)),
         Step("host link, control, power management", {"fixed_area_mm2": 0.0}),
+        Step("display and video", {"datapath_fixed_mm2": 0.0}),
+        Step("processor beside it", {"host_area_mm2": 0.0}, ("logic_density_relative",)),
     )
 
 

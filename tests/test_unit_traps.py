@@ -117,6 +117,8 @@ ALLOWED: dict[str, dict[float, str]] = {
     "sweeps/choices.py": {0.6: "default of a study, as it says", 5e-6: "default of a study, as it says"},
     "sweeps/fit.py": {3.0: "weight of a prior", 20.0: "rows that count as independent"},
     "sweeps/power.py": {0.05: "bound of a fit"},
+    "sweeps/cost_comparison.py": {0.35: "an error that counts as close"},
+    "sweeps/silicon_fit.py": {0.05: "scale of a loss", 0.2: "place of a start", 0.8: "place of a start"},
     "sweeps/predict.py": {2.05: "a ratio that tells matrix units from vector units"},
     "sweeps/typed_csv.py": {0.6: "closeness of a guess"},
     "sweeps/uncertainty.py": {95: "a percentile"},
