@@ -39,7 +39,7 @@ def test_one_option_is_a_table_with_the_units_people_quote(command: Command) -> 
     assert line.split()[:7] == ["wafer_usd", "16988", "13495", "18500", "USD", "2020", "wafer_usd"]
     assert "Khan & Mann" in line
     assert "7nm" not in text
-    assert "10 constants" in text
+    assert "11 constants" in text
 
 
 def test_a_search_finds_words_in_any_order(command: Command) -> None:
@@ -116,7 +116,7 @@ def test_what_two_axes_change_together_has_a_line_for_each_pair() -> None:
     ("arguments", "message"),
     [
         (["node"], 'there is no table of constants "node" (did you mean "nodes"?); allowed: nodes, dram'),
-        (["nodes", "--option", "9nm"], 'there is no option "9nm" in the table nodes (did you mean "7nm"?)'),
+        (["nodes", "--option", "9nm"], 'there is no option "9nm" in the table nodes (did you mean "8nm"?)'),
         (["common", "--option", "5nm"], "allowed: none, its constants hold for every design"),
         (["--option", "hbm3f"], 'in any table (did you mean "hbm3'),
         (
