@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dse.analysis import Analysis
     from dse.calibrating import calibrate
+    from dse.cost_validation import validate_costs
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.explaining import explain
     from dse.runs import Run, load, open_run, sweep
@@ -48,6 +49,7 @@ __all__ = [
     "sweep",
     "technology",
     "validate",
+    "validate_costs",
     "versus",
 ]
 
@@ -66,6 +68,7 @@ _HOMES = {
     "sweep": "dse.runs",
     "technology": "dse.technologies",
     "validate": "dse.validation",
+    "validate_costs": "dse.cost_validation",
     "versus": "dse.two_designs",
 }
 

@@ -192,7 +192,7 @@ def validate(
     classes = _classes([row.hardware for row in table.rows], chips)
     predictions = predict_all(table.rows, models=known_models, **options)
     comparison = compare(observations(table.rows, classes.__getitem__), predictions)
-    timed = predict_measured_times(table.rows, models=known_models, **options)
+    timed = predict_measured_times(table.rows, models=known_models, accelerators=chips)
     explained = {
         row.id: why(row, ratio, known_models(row.model, row.hf_id), chips(row.hardware))
         for row, ratio in ((table.rows[i], comparison.measured_to_bound(i)) for i in comparison.violations)

@@ -34,9 +34,6 @@ GLOBALS = (
 )
 """Numbers that hold for every device and stack."""
 
-OF_POWER = ("busy_power_share", "compute_power_share")
-"""Shares of a device's power limit: drawn while it works on anything, and for a matrix unit at its peak in addition."""
-
 OF_CLASS = ("class_memory_relative", "class_compute_relative", "class_kernel_relative")
 """Factors of a class of devices."""
 
@@ -68,7 +65,7 @@ class Calibration:
     def value(self, name: str, option: str = "") -> float:
         """Return a global number, or the factor of an option."""
         found = self.numbers.get((name, option))
-        if found is None and name in (*GLOBALS, *OF_POWER):
+        if found is None and name in GLOBALS:
             raise ValueError(f'the calibration has no "{name}"')
         return 1.0 if found is None else found.value
 
@@ -168,7 +165,7 @@ def parsed(text: str) -> Calibration:
 
 def _number(row: Mapping[str, str | None], line: int) -> tuple[tuple[str, str], Fitted]:
     name, option = row["name"] or "", row["option"] or ""
-    known = (*GLOBALS, *OF_POWER, *OF_CLASS, *OF_RUNTIME, *OF_HOST)
+    known = (*GLOBALS, *OF_CLASS, *OF_RUNTIME, *OF_HOST)
     if name not in known:
         raise ValueError(f'line {line}: unknown number "{name}"; known: {", ".join(known)}')
     try:
@@ -179,9 +176,9 @@ def _number(row: Mapping[str, str | None], line: int) -> tuple[tuple[str, str], 
         raise ValueError(
             f"line {line}: {name} must be finite, not negative and between its low and high, got {value:g}"
         )
-    if value == 0.0 and name not in OF_POWER and any(part in name for part in DIVISORS):
+    if value == 0.0 and any(part in name for part in DIVISORS):
         raise ValueError(f"line {line}: {name} must be above 0")
-    if bool(option) == (name in (*GLOBALS, *OF_POWER)):
+    if bool(option) == (name in GLOBALS):
         what = "is of all devices and stacks, its option is empty" if option else "needs an option, what it is of"
         raise ValueError(f"line {line}: {name} {what}")
     return (name, option), Fitted(value, low, high, row["unit"] or "", row["source"] or "")

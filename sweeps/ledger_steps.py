@@ -84,12 +84,12 @@ def _area(_: Scenario) -> tuple[Step, ...]:
         Step("die-to-die interfaces", {"die_to_die_mm2": 0.0}, ("reticle_mm2",)),
         Step("matrix units", {"compute_mm2_per_flop_per_s": 0.0}, _LOGIC),
         Step("vector units", {"vector_mm2_per_flop_per_s": 0.0}, ("vector_rate_relative", *_LOGIC)),
-        Step("display, video and raster blocks", {"datapath_fixed_mm2": 0.0}),
-        Step("host processor on the die", {"host_area_mm2": 0.0}, ("logic_density_relative",)),
         Step("SRAM", {"sram_mm2_per_byte": 0.0}, ("sram_density_relative",)),
         Step("DRAM PHYs and controllers", {"dram_phy_mm2_per_byte_per_s": 0.0}),
         Step("links beyond the fixed area", {"link_phy_mm2_per_byte_per_s": 0.0}, ("link_bytes_per_s",)),
         Step("host link, control, power management", {"fixed_area_mm2": 0.0}),
+        Step("display and video", {"datapath_fixed_mm2": 0.0}),
+        Step("processor beside it", {"host_area_mm2": 0.0}, ("logic_density_relative",)),
     )
 
 

@@ -12,7 +12,7 @@ from sweeps.accuracy import Prediction
 from sweeps.fit import efficiency_of, kind_of
 from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, Measurement
 from sweeps.operator_predict import predict_operators
-from sweeps.power import energy_of, with_measured_times
+from sweeps.power import energy_of, shipped_shares, with_measured_times
 from sweeps.predict import FindAccelerator, FindModel, in_unit, passes, subject
 
 __all__ = ["predict_all", "predict_measured_times", "predict_operators", "prediction", "read_calibration"]
@@ -46,13 +46,12 @@ def predict_measured_times(
     *,
     models: FindModel,
     accelerators: FindAccelerator,
-    calibration: Calibration | None = None,
 ) -> list[Prediction]:
     """Return predictions of the energies among the rows whose run's time was published, from that time.
 
     Parameters as for :func:`predict_all`.
     """
-    return with_measured_times(rows, models, accelerators, calibration or shipped())
+    return with_measured_times(rows, models, accelerators)
 
 
 def prediction(
@@ -64,7 +63,7 @@ def prediction(
         reached = passes(found, efficiency_of(kind_of(found), found.runtime, calibration))
         best = passes(found, None)
         if row.metric in ENERGIES_OF_MEASUREMENTS:
-            return Prediction(row.id, *energy_of(found, reached, best, calibration))
+            return Prediction(row.id, *energy_of(found, reached, best, shipped_shares()))
         return Prediction(row.id, in_unit(row, _one(reached.total("s"))), in_unit(row, _one(best.total("s"))))
     except ValueError as error:
         return Prediction(row.id, None, None, str(error))

@@ -12,7 +12,6 @@ from roofline.calibration import (
     GLOBALS,
     OF_CLASS,
     OF_HOST,
-    OF_POWER,
     OF_RUNTIME,
     Calibration,
     Fitted,
@@ -34,12 +33,11 @@ OTHERS = {
     "eager_kernel_relative": 5.0,
     "link_share": 0.6,
 }
-POWER = {"busy_power_share": 0.5, "compute_power_share": 1.0}
 
 
 def calibration(**factors: float) -> Calibration:
     """Global numbers easy to calculate with, and factors by ``name__option``."""
-    numbers = {(name, ""): value for name, value in {**SHARES, **TIMES, **OTHERS, **POWER}.items()}
+    numbers = {(name, ""): value for name, value in {**SHARES, **TIMES, **OTHERS}.items()}
     for key, value in factors.items():
         name, _, option = key.partition("__")
         numbers[name, option.replace("_", "-")] = value
@@ -174,7 +172,7 @@ SHIPPED = tuple(shipped().numbers.items())
 
 def test_the_shipped_numbers_are_few() -> None:
     assert len(SHIPPED) <= 75
-    assert {name for (name, option), _ in SHIPPED if not option} == {*GLOBALS, *OF_POWER}
+    assert {name for (name, option), _ in SHIPPED if not option} == set(GLOBALS)
 
 
 @pytest.mark.parametrize(("key", "fit"), SHIPPED, ids=lambda part: "-".join(part) if isinstance(part, tuple) else "")
@@ -183,9 +181,7 @@ def test_every_shipped_number_is_possible(key: tuple[str, str], fit: Fitted) -> 
     assert fit.low <= fit.value <= fit.high
     assert fit.unit
     assert fit.source.strip()
-    if (
-        key[0].endswith("_share") and key[0] != "compute_power_share"
-    ):  # power of matrix units adds to that of being busy
+    if key[0].endswith("_share"):
         assert fit.value <= 1.0
 
 
@@ -228,7 +224,7 @@ def test_no_shipped_number_is_of_a_host_that_adds_nothing_or_a_launch_there_is_n
             assert name in OF_CLASS
 
 
-@pytest.mark.parametrize("key", [key for key, _ in SHIPPED if key[0] not in OF_POWER], ids="-".join)
+@pytest.mark.parametrize("key", [key for key, _ in SHIPPED], ids="-".join)
 def test_every_number_has_a_say(key: tuple[str, str]) -> None:
     """Half of it changes the efficiency of some class under some stack."""
     # At less compute than shipped, so that no cap at the peak hides a change.

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from results.figures import save
-from results.figures.accuracy import GROUP_COLOURS, GROUP_MARKERS, WITHIN, Compared, Panel, _look, accuracy
+from results.figures.accuracy import GROUP_COLOURS, GROUP_MARKERS, WITHIN, Compared, Panel, accuracy, look_of
 
 PANELS = [Panel(name, name.title(), f"about {name}", "time [s]") for name in ("one", "two", "three", "four")]
 GROUPS = {name: f"{name}: 9 rows, median error 12 %, 80 % within 25 %" for name in ("gpu", "npu", "apple")}
@@ -82,9 +82,9 @@ def test_texts_stay_inside_and_apart(count: int) -> None:
 
 
 def test_groups_differ_in_colour_and_shape_and_more_of_them_in_the_pair() -> None:
-    first = [_look(i) for i in range(len(GROUP_COLOURS))]
+    first = [look_of(i) for i in range(len(GROUP_COLOURS))]
     assert len({colour for colour, _ in first}) == len({marker for _, marker in first}) == len(GROUP_MARKERS)
-    assert len({_look(i) for i in range(20)}) == 20
+    assert len({look_of(i) for i in range(20)}) == 20
 
 
 def test_nothing_to_draw_is_said() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def test_sobol_bars_are_the_indices_and_start_at_0() -> None:
     assert ax.get_xlim() == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
     "panel",
     [
@@ -61,12 +62,12 @@ def test_sobol_bars_are_the_indices_and_start_at_0() -> None:
     ],
     ids=["both", "nothing changes it", "no number", "sobol alone", "one bar without length"],
 )
-def test_pictures_of_any_panels_are_drawn(panel: Panel, dark: bool, tmp_path: Path) -> None:
-    fig = sensitivity([panel, panel], title="t", below="b", dark=dark)
+def test_pictures_of_any_panels_are_drawn(panel: Panel, theme: Literal["light", "dark"], tmp_path: Path) -> None:
+    fig = sensitivity([panel, panel], title="t", below="b", theme=theme)
     assert "t" in texts(fig)
     for file in save(fig, tmp_path / "picture"):
         assert file.stat().st_size > 1000
-    assert tuple(fig.get_facecolor()) != (1.0, 1.0, 1.0, 1.0) or not dark
+    assert tuple(fig.get_facecolor()) != (1.0, 1.0, 1.0, 1.0) or theme == "light"
 
 
 def test_no_columns_are_refused() -> None:

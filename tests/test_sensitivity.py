@@ -226,7 +226,7 @@ def test_a_design_by_its_values_is_the_point(study_file: Path, one: Problem) -> 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_picture_is_written(command: Command, study_file: Path, tmp_path: Path, dark: bool) -> None:
-    more = ("--dark",) if dark else ()
+    more = ("--theme", "dark") if dark else ()
     for name in ("one.png", "two.svg"):
         done = command("sensitivity", study_file, "--samples", 16, "--plot", tmp_path / name, *more)
         assert done.code == 0, done.err
@@ -234,7 +234,7 @@ def test_the_picture_is_written(command: Command, study_file: Path, tmp_path: Pa
     text = (tmp_path / "two.svg").read_text(encoding="utf8")
     assert "TCO [USD/Mtoken]" in text
     assert "share of the variance of TCO" in text
-    assert ("#16191d" in text) == dark
+    assert ("#14171a" in text) == dark
 
 
 @pytest.mark.parametrize(

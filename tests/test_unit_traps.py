@@ -118,6 +118,7 @@ ALLOWED: dict[str, dict[float, str]] = {
     "sweeps/fit.py": {3.0: "weight of a prior", 20.0: "rows that count as independent"},
     "sweeps/power.py": {0.05: "bound of a fit"},
     "sweeps/middle.py": {20000: "designs looked at"},
+    "sweeps/cost_comparison.py": {0.35: "an error that counts as close"},
     "sweeps/predict.py": {2.05: "a ratio that tells matrix units from vector units"},
     "sweeps/silicon_fit.py": {0.05: "scale of a robust loss", 0.2: "start of a search", 0.8: "start of a search"},
     "sweeps/typed_csv.py": {0.6: "closeness of a guess"},

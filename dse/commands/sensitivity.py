@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 HELP = """Show what each constant and each axis does to the objectives of STUDY, or of the study of a RUN.
@@ -44,7 +46,9 @@ Examples:
 )
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Of the samples.")
 @click.option("--plot", metavar="FILE", help="Also draw it: a .png or .svg file.")
-@click.option("--dark", is_flag=True, help="Draw for a dark page.")
+@click.option(
+    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Page the picture is for."
+)
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
     help="Form of the result; csv and json hold every input, SI units.",
@@ -58,7 +62,7 @@ def command(
     samples: int,
     seed: int,
     plot: str | None,
-    dark: bool,
+    theme: Literal["light", "dark"],
     form: str,
 ) -> None:
     """Compute, draw if asked, and print; a picture that cannot be drawn is refused before anything is computed."""
@@ -80,7 +84,7 @@ def command(
         try:
             file = Path(plot)
             figures.save(
-                sensitivity_figure(found, top, dark=dark), file.with_suffix(""), kinds=[file.suffix[1:].lower()]
+                sensitivity_figure(found, top, theme=theme), file.with_suffix(""), kinds=[file.suffix[1:].lower()]
             )
         except OSError as error:
             raise OutputError(f"{plot}: cannot write there: {error.strerror or error}") from None

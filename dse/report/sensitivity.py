@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -185,7 +185,7 @@ def sensitivity_json(found: Sensitivity) -> str:
     return json.dumps(about | tables, indent=1, ensure_ascii=False)
 
 
-def sensitivity_figure(found: Sensitivity, top: int, *, dark: bool) -> Figure:
+def sensitivity_figure(found: Sensitivity, top: int, *, theme: Literal["light", "dark"]) -> Figure:
     """Return the picture: a row per column, the tornado left and the Sobol' indices right."""
     from results.figures import tornado as figures
 
@@ -200,7 +200,7 @@ def sensitivity_figure(found: Sensitivity, top: int, *, dark: bool) -> Figure:
     ]
     below = " ".join([said_design(found) + "."] if found.tornado is not None or found.given else [])
     return figures.sensitivity(
-        panels, title=f"{found.study}: sensitivity", below=f"{below} {_short(found)}".strip(), dark=dark
+        panels, title=f"{found.study}: sensitivity", below=f"{below} {_short(found)}".strip(), theme=theme
     )
 
 

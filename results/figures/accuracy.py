@@ -116,13 +116,13 @@ def _panel(ax: Axes, panel: Panel, marks: Sequence[Compared], groups: Sequence[s
     by_group = {group: [mark for mark in mine if mark.group == group] for group in groups}
     for group, members in sorted(by_group.items(), key=lambda item: -len(item[1])):
         if members:
-            colour, marker = _look(groups.index(group))
+            colour, marker = look_of(groups.index(group))
             ax.scatter(
                 [m.measured for m in members], [m.predicted for m in members], s=size, marker=marker, color=colour,
                 alpha=0.55, edgecolors="white", linewidths=0.3, zorder=2, label=group,
             )  # fmt: skip
     for axis in (ax.xaxis, ax.yaxis):
-        _ticks(axis, low, high)
+        log_ticks(axis, low, high)
     ax.set_title(panel.title, loc="left", fontsize=11, color=DARK, pad=18)
     ax.annotate(
         panel.said, (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=8,
@@ -132,13 +132,13 @@ def _panel(ax: Axes, panel: Panel, marks: Sequence[Compared], groups: Sequence[s
     ax.set_ylabel(f"predicted {panel.quantity}")
 
 
-def _look(position: int) -> tuple[str, str]:
+def look_of(position: int) -> tuple[str, str]:
     """Colour and shape of a group; the shape moves on where the colours begin again."""
     colours, markers = len(GROUP_COLOURS), len(GROUP_MARKERS)
     return GROUP_COLOURS[position % colours], GROUP_MARKERS[(position + position // colours) % markers]
 
 
-def _ticks(axis: Any, low: float, high: float) -> None:
+def log_ticks(axis: Any, low: float, high: float) -> None:
     """Few ticks with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -156,7 +156,7 @@ def _legend(fig: Figure, groups: Mapping[str, str], columns: int) -> None:
 
     handles: list[Any] = []
     for i, said in enumerate(groups.values()):
-        colour, marker = _look(i)
+        colour, marker = look_of(i)
         look: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markersize": 7}
         handles.append(Line2D([], [], marker=marker, color=colour, label=said, **look))
     handles.append(Line2D([], [], color=MUTED, linewidth=0.8, label="predicted = measured"))

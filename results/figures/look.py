@@ -40,6 +40,30 @@ STYLE: Any = {  # the type of settings differs between releases of matplotlib
 
 
 @dataclass(frozen=True)
+class Theme:
+    """Colours of a picture: its page, its words, its smaller words and lines, a band, and whether the page is dark."""
+
+    page: str
+    ink: str
+    muted: str
+    band: str
+    dark: bool = False
+
+    def style(self) -> Any:
+        """Return the settings of matplotlib."""
+        lines = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), self.muted)
+        words = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), self.ink)
+        pages = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), self.page)
+        return {**STYLE, **lines, **words, **pages}
+
+
+THEMES = {
+    "light": Theme(page="white", ink=DARK, muted=MUTED, band="0.87"),
+    "dark": Theme(page="#14171a", ink="0.92", muted="0.70", band="0.27", dark=True),
+}
+
+
+@dataclass(frozen=True)
 class Scale:
     """Extent of a column in shown units, and whether it is best seen in logarithms."""
 
@@ -141,7 +165,7 @@ LETTERS_PER_INCH = 13.0
 """Of the smaller line, at least."""
 
 
-def headline(fig: Figure, title: str, below: str, *, text: str = DARK, muted: str = MUTED) -> None:
+def headline(fig: Figure, title: str, below: str, theme: Theme = THEMES["light"]) -> None:
     """Title and a smaller line, or as many as it takes, at the top left, with the rest of the figure kept clear."""
     import textwrap
 
@@ -151,5 +175,5 @@ def headline(fig: Figure, title: str, below: str, *, text: str = DARK, muted: st
     lines = textwrap.wrap(below, int(LETTERS_PER_INCH * fig.get_figwidth())) or [""]
     top = 0.72 + 0.16 * (len(lines) - 1)
     fig.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - top / height)))
-    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=text)
-    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=muted)
+    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=theme.ink)
+    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=theme.muted)

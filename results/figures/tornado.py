@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from results.columns import column as column_of
-from results.figures.look import DARK, MUTED, STYLE, headline, number_text
+from results.figures.look import THEMES, Theme, headline, number_text
 from results.labels import axis_label, display
 
 if TYPE_CHECKING:
@@ -25,16 +25,29 @@ _ROOM = 0.22  # of the axis, at each end, for what the ends are
 class Colours:
     """Of a page: paper, text, lines, ends of an input, indices (Okabe & Ito; the ends differ in lightness too)."""
 
-    paper: str
-    text: str
-    muted: str
+    theme: Theme
     low: str
     high: str
     share: str
 
+    @property
+    def paper(self) -> str:
+        """Of the page."""
+        return self.theme.page
 
-LIGHT = Colours("white", DARK, MUTED, "#0072B2", "#E69F00", "#009E73")
-NIGHT = Colours("#16191d", "0.93", "0.70", "#56B4E9", "#F0E442", "#CC79A7")
+    @property
+    def text(self) -> str:
+        """Of words."""
+        return self.theme.ink
+
+    @property
+    def muted(self) -> str:
+        """Of smaller words and lines."""
+        return self.theme.muted
+
+
+LIGHT = Colours(THEMES["light"], "#0072B2", "#E69F00", "#009E73")
+NIGHT = Colours(THEMES["dark"], "#56B4E9", "#F0E442", "#CC79A7")
 
 
 @dataclass(frozen=True)
@@ -157,7 +170,9 @@ def sobol_axes(ax: Axes, shares: Sequence[Share], colours: Colours = LIGHT) -> A
     return ax
 
 
-def sensitivity(panels: Sequence[Panel], *, title: str, below: str = "", dark: bool = False) -> Figure:
+def sensitivity(
+    panels: Sequence[Panel], *, title: str, below: str = "", theme: Literal["light", "dark"] = "light"
+) -> Figure:
     """Draw a row per column: the tornado left, the Sobol' indices right, whichever there are.
 
     Parameters
@@ -167,8 +182,8 @@ def sensitivity(panels: Sequence[Panel], *, title: str, below: str = "", dark: b
         Headline.
     below : str
         One smaller line under it, or as many as it takes.
-    dark : bool
-        Whether for a dark page.
+    theme : {"light", "dark"}
+        Page the picture is for.
 
     Returns
     -------
@@ -184,17 +199,13 @@ def sensitivity(panels: Sequence[Panel], *, title: str, below: str = "", dark: b
 
     if not panels:
         raise ValueError("a picture of sensitivity needs at least one column")
-    colours = NIGHT if dark else LIGHT
+    colours = NIGHT if theme == "dark" else LIGHT
     kinds = [kind for kind in ("tornado", "sobol") if any(_has(panel, kind) for panel in panels)] or ["tornado"]
     heights = [max(_LEAST_ROWS, len(panel.bars), len(panel.shares)) * _BAR_INCHES + 0.95 for panel in panels]
-    style = STYLE | {
-        "axes.edgecolor": colours.muted, "figure.facecolor": colours.paper, "axes.facecolor": colours.paper,
-        "savefig.facecolor": colours.paper, "xtick.color": colours.muted, "ytick.color": colours.text,
-        "hatch.linewidth": 0.5,
-    }  # fmt: skip
+    style = colours.theme.style() | {"ytick.color": colours.text, "hatch.linewidth": 0.5}
     with mpl.rc_context(style):
         fig = Figure(figsize=(_PANEL_INCHES * len(kinds), sum(heights) + 1.5))
-        headline(fig, title, below, text=colours.text, muted=colours.muted)
+        headline(fig, title, below, colours.theme)
         axes = fig.subplots(len(panels), len(kinds), squeeze=False, gridspec_kw={"height_ratios": heights})
         for panel, row in zip(panels, axes, strict=True):
             for kind, ax in zip(kinds, row, strict=True):

@@ -2,14 +2,17 @@
 
     python tests/benchmarks/accuracy.py            # tables: in sample, and with devices, dies, models, sources left out
     python tests/benchmarks/accuracy.py --write    # and write roofline/data/calibration.csv, sweeps/data/held_out.csv
+                                                # and the two shares of power in costmodels/data/common.csv
 
 Rows that cannot be predicted count as 100 % error. Intervals are bootstrap 90 % over rows.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 
 from roofline import catalog
 from roofline.accelerators import find
-from roofline.calibration import OF_POWER, Calibration, Fitted, as_text
+from roofline.calibration import Calibration, as_text
 from roofline.model import Model
 from sweeps import folds
 from sweeps.accuracy import Prediction
@@ -26,7 +29,7 @@ from sweeps.crossval import held_out, with_ranges
 from sweeps.fit import Sample, fitted, predicted, sample
 from sweeps.measurements import ENERGIES_OF_MEASUREMENTS, Measurement, read_measurements
 from sweeps.observations import observations, work_of
-from sweeps.power import fitted_power, power_samples
+from sweeps.power import PowerSample, PowerShares, fitted_power, power_samples
 from sweeps.predict import in_unit, passes, subject
 
 Floats = NDArray[np.float64]
@@ -35,9 +38,10 @@ SOURCE = (
 )
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "roofline" / "data" / "calibration.csv"
+COMMON = ROOT / "costmodels" / "data" / "common.csv"
 POWER_SOURCE = (
-    "fitted to the energy rows of sweeps/data/measurements/measurements.csv by tests/benchmarks/accuracy.py; "
-    "low and high: 20 % either way (assumption)"
+    "derived: fitted to {rows} measured energies per token with measured times, of {devices} "
+    "(sweeps/data/measurements), by tests/benchmarks/accuracy.py; range: one device left out"
 )
 HELD_OUT = ROOT / "sweeps" / "data" / "held_out.csv"
 COLUMNS = (
@@ -134,25 +138,58 @@ def main() -> None:
         table += lines(name, comparison)
         ranges = calibrations if name == "die family" else ranges
     numbers = with_ranges(whole, ranges, SOURCE)
-    numbers |= power_numbers(every, whole)
     print(f"\n{len(numbers)} numbers")
+    shares = power_rows(every, whole)
     if "--write" in sys.argv:
         TABLE.write_text(as_text(numbers.items()), encoding="utf8")
         HELD_OUT.write_text("\n".join(table) + "\n", encoding="utf8")
+        COMMON.write_text(with_rows(COMMON.read_text(encoding="utf8"), shares), encoding="utf8")
 
 
-def power_numbers(every: Sequence[Measurement], times: Calibration) -> dict[tuple[str, str], Fitted]:
-    """Fit the two shares of the power limit, and print how well they do with measured and with predicted times."""
+def power_rows(every: Sequence[Measurement], times: Calibration) -> dict[str, dict[str, str]]:
+    """Fit the two shares of the power limit, print how well they do, and return their cells of the constants table."""
     found = power_samples(every, model, find, times)
-    values = fitted_power(found)
+    timed = [s for s in found if np.isfinite(s.seconds)]
+    devices = sorted({s.device for s in timed})
+    whole = fitted_power(timed)
+    without = {device: fitted_power([s for s in timed if s.device != device]) for device in devices}
+    print(f"\nshares of the power limit: busy {whole.busy:.4f}, compute {whole.compute:.4f}")
+    for device, shares in without.items():
+        print(f"  without {device}: busy {shares.busy:.4f}, compute {shares.compute:.4f}")
     for title in ("seconds", "predicted_s"):
-        errors = np.array([abs(s.joules_per_token(values, getattr(s, title)) / s.measured - 1.0) for s in found])
-        errors = errors[np.isfinite(errors)]
-        print(f"energy per token with {title}: {len(errors)} rows, median error {100 * np.median(errors):.1f} %")
+        _print_errors(f"energy per token with {title}, in sample", found, title, lambda _: whole)
+        _print_errors(f"energy per token with {title}, device left out", found, title, lambda s: without[s.device])
+    source = POWER_SOURCE.format(rows=len(timed), devices=" and ".join(devices))
     return {
-        (name, ""): Fitted(value, 0.8 * value, 1.2 * value, "1", POWER_SOURCE)
-        for name, value in zip(OF_POWER, values, strict=True)
+        name: _row_of([getattr(shares, field) for shares in (whole, *without.values())], source)
+        for name, field in (("busy_power_share", "busy"), ("compute_power_share", "compute"))
     }
+
+
+def _print_errors(
+    what: str, samples: Sequence[PowerSample], title: str, shares: Callable[[PowerSample], PowerShares]
+) -> None:
+    ratios = [s.joules_per_token(shares(s), getattr(s, title)) / s.measured for s in samples]
+    errors = np.array([abs(ratio - 1.0) for ratio in ratios if np.isfinite(ratio)])
+    print(f"{what}: {len(errors)} rows, median error {100 * np.median(errors):.1f} %")
+
+
+def _row_of(values: Sequence[float], source: str) -> dict[str, str]:
+    numbers = {"value": values[0], "low": min(values), "high": max(values)}
+    return {**{column: f"{number:.4g}" for column, number in numbers.items()}, "source": source}
+
+
+def with_rows(table: str, rows: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a table of constants with some cells replaced, by the name of their parameter and their column."""
+    lines = table.splitlines()
+    header = lines[0].split(",")
+    for i, line in enumerate(lines):
+        (cells,) = csv.reader([line])
+        if (changed := rows.get(cells[header.index("parameter")])) is not None:
+            out = io.StringIO()
+            csv.writer(out, lineterminator="").writerow({**dict(zip(header, cells, strict=True)), **changed}.values())
+            lines[i] = out.getvalue()
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
