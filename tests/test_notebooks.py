@@ -83,10 +83,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_readme_shows_what_the_product_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its first text block is the summary of the sweep, apart from the time; the second is what its Python prints."""
+    """Its first text block is the summary of the sweep, apart from the time; the third is what its Python prints."""
     monkeypatch.chdir(tmp_path)
     run = dse.sweep(dse.shipped_studies()["llama3-8b-edge"])
-    swept, python_prints = blocks("text")[:2]
+    swept, _, python_prints = blocks("text")[:3]
     timing = re.compile(r"^[\d.]+ s, [\d.]+ M designs/s;.*$", re.M)
     assert timing.search(swept)
     assert timing.sub("", swept).strip() == timing.sub("", summary(run)).strip(), REFRESH
