@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dse import directories
+from dse import directories, searches
 from dse.calibrations import CalibrationFiles
 from dse.catalogs import (
     Models,
@@ -37,7 +37,9 @@ from sweeps.problem import Problem, Table
 from sweeps.run import run_grid
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 MOST_KEPT = 5_000_000
 """Designs up to which all are kept when the study does not say."""
@@ -224,17 +226,19 @@ def sweep(
     study = load(study)
     if workers < 1:
         raise StudyError(f"workers: expected at least 1, got {workers}")
-    size = study.grid_size()
+    size = min(study.grid_size(), study.search.designs or study.grid_size())
     check_size(study, size)
+    searches.check(study)
     problem = problem_of(study)
     keep = study.output.keep or ("all" if size <= MOST_KEPT else "front")
     directory = Path(out if out is not None else str(study.output.dir))
-    manifest = _manifest(study, problem, keep, workers)
+    start = searches.start_points(study)
+    manifest = _manifest(study, problem, keep, workers) | ({} if start is None else {"start": start.tolist()})
     finished = directories.claim(directory, manifest, fresh=fresh)
     if finished is not None:
         return Run(directory, finished, already=True)
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
-    with directories.undone_on_error(directory):
+    with directories.undone_on_error(directory, resume=not fresh):
         try:
             return _write_run(study, problem, directory, manifest, workers, progress)
         except BrokenExecutor:
@@ -271,19 +275,12 @@ def _write_run(
     write_file(paths.study, study.text.encode(), staging=paths.staging)
     metadata = {"study": study.to_yaml(), "provenance": json.dumps(manifest["versions"], sort_keys=True)}
     writer = PartWriter(problem, paths, metadata)
-    size = problem.space.size
-    started = time.perf_counter()
-    tally = run_grid(
-        problem,
-        sink=writer if keep == "all" else None,
-        workers=workers,
-        progress=None if progress is None else lambda done, front: progress(done, size, front),
-    )
-    seconds = time.perf_counter() - started
+    found = _search(study, problem, paths, manifest, writer if keep == "all" else None, workers, progress)
+    tally = found.tally
     front, _ = tally.front.finish()
     files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else _empty(problem))
     if keep == "front":
-        files |= writer(0, problem.table(directories.sampled_points(size, front, SAMPLE_ROWS, SAMPLE_SEED)))
+        files |= writer(0, problem.table(_sample(problem, found, front)))
     run = Run(
         directory,
         {
@@ -296,16 +293,44 @@ def _write_run(
             "failed": tally.failed,
             "front": len(front),
             "files_sha256": files,
-            "seconds": round(seconds, 3),
-            "designs_per_s": round(tally.designs / seconds, 1),
+            "seconds": round(found.seconds, 3),
+            "designs_per_s": round(tally.designs / found.seconds, 1),
+            "search": {**study.search.model_dump(exclude_none=True), **found.about},
         },
     )
     from dse.pictures import draw
 
     draw(run)
     write_manifest(directory, run.manifest)
+    paths.checkpoint.unlink(missing_ok=True)
     paths.clean_staging()
     return run
+
+
+def _search(
+    study: Study,
+    problem: Problem,
+    paths: RunPaths,
+    manifest: dict[str, Any],
+    sink: PartWriter | None,
+    workers: int,
+    progress: Progress | None,
+) -> searches.Found:
+    """Run the method that the study asks for."""
+    size = study.search.designs or problem.space.size
+    told = None if progress is None else lambda done, front: progress(done, size, front)
+    if study.search.method != "grid":
+        return searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)
+    started = time.perf_counter()
+    tally = run_grid(problem, sink=sink, workers=workers, progress=told)
+    return searches.Found(tally, time.perf_counter() - started)
+
+
+def _sample(problem: Problem, found: searches.Found, front: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Points of the front, and some of those evaluated."""
+    if found.points is None:
+        return directories.sampled_points(problem.space.size, front, SAMPLE_ROWS, SAMPLE_SEED)
+    return searches.chosen(found.points, front, SAMPLE_ROWS, SAMPLE_SEED)
 
 
 def _empty(problem: Problem) -> Table:

@@ -27,8 +27,10 @@ from dse.study_rules import (
     Text,
     Whole,
 )
+from dse.study_search import SEARCHES, check_length, with_defaults
 from dse.units import parse_quantity
 from roofline.parallel import Parallel
+from sweeps.sample import MOST_SAMPLED, SAMPLERS
 
 MOST_TOKENS = 10**8
 MOST_WORKLOADS = 64
@@ -225,9 +227,34 @@ class Modelling(Part):
 
 
 class Search(Part):
-    """How designs are chosen."""
+    """How designs are chosen; what a method does not take is None."""
 
-    method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
+    method: Annotated[str, Choice(tuple(SEARCHES), planned=("exact", "random"))] = "grid"
+    #: of a sample: how it is drawn, and designs drawn
+    sampler: Annotated[str | None, Choice(SAMPLERS, optional=True)] = None
+    n: Annotated[int | None, Whole(1, MOST_SAMPLED, optional=True)] = None
+    #: of an evolutionary method: designs alive, generations, how the first one is drawn (or the run it comes from), and
+    #: generations without progress after which the search ends
+    population: Annotated[int | None, Whole(2, 100_000, optional=True)] = None
+    generations: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = None
+    start: Annotated[str | None, Text("sobol, lhs or the directory of a run")] = None
+    stagnation: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = None
+    seed: Annotated[int | None, Whole(0, 2**32 - 1, optional=True)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_the_method(cls, data: Any) -> Any:
+        return with_defaults(data, cls.model_fields)
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Search:
+        check_length(self.population, self.generations)
+        return self
+
+    @property
+    def designs(self) -> int:
+        """Designs it evaluates at most; 0 for all of a grid."""
+        return self.n or (self.population or 0) * (self.generations or 0)
 
 
 class Output(Part):

@@ -306,7 +306,7 @@ def test_a_damaged_manifest_says_so(tmp_path: Path, damage: bytes) -> None:
 
 def test_provenance_names_versions_and_nobody() -> None:
     made_by = provenance()
-    assert set(made_by) == {"dse", "numpy", "pyarrow", "moocore", "python", "platform"}
+    assert set(made_by) == {"dse", "numpy", "scipy", "pyarrow", "moocore", "pymoo", "python", "platform"}
     assert made_by["numpy"] == np.__version__
     assert os.uname().nodename not in json.dumps(made_by)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
@@ -30,7 +31,9 @@ def summary(run: Run) -> str:
     if run.already:
         lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
     feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
-    lines.append(f"{run.study.name}: {m['designs']:,} designs, {feasible}, {m['front']:,} on the front")
+    designs = f"{m['designs']:,} designs" if _whole(run) else f"{m['designs']:,} of {run.study.grid_size():,} designs"
+    lines.append(f"{run.study.name}: {designs}, {feasible}, {m['front']:,} on the front")
+    lines += _searched(m)
     lines.append(
         f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
         + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
@@ -38,6 +41,30 @@ def summary(run: Run) -> str:
     front = run.front()
     lines += ["", _picks(run, front) if len(front) else no_front(run), "", *_files(run)]
     return "\n".join(lines)
+
+
+def _whole(run: Run) -> bool:
+    """Whether the run looked at every design of its space."""
+    return int(run.manifest["designs"]) == run.study.grid_size()
+
+
+def _searched(manifest: Mapping[str, Any]) -> list[str]:
+    """How the designs of a search were found, and that better ones may exist; nothing of a grid."""
+    search, method = manifest.get("search", {}), manifest["method"]
+    if method == "sample":
+        return [f"sample: {search['drawn']:,} designs drawn by {search['sampler']}, seed {search['seed']}"]
+    if "generations_done" not in search:
+        return []
+    done, ended = search["generations_done"], search["ended"]
+    why = {
+        "generations": "",
+        "stagnation": f", ended early: the hypervolume stood still for {search.get('stagnation')}",
+        "no new designs": ", ended early: they bring up no new designs",
+    }[ended]
+    return [
+        f"{method}: {done:,} generations of {search['population']:,} designs, seed {search['seed']}{why}",
+        "the front is that of all designs seen; designs that were not may be better",
+    ]
 
 
 def _rate(designs_per_s: float) -> str:
@@ -75,11 +102,14 @@ def no_front(run: Run) -> str:
 def _files(run: Run) -> list[str]:
     paths = run.paths
     parts = paths.parts()
-    what = "all designs" if run.manifest["keep"] == "all" else "the front and a uniform sample"
+    every = "all designs" if _whole(run) else "all designs evaluated"
+    what = every if run.manifest["keep"] == "all" else "the front and a uniform sample"
     files = [
         (shown_path(paths.front), "the front, every column"),
         (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
     ]
+    if paths.history.is_file():
+        files.append((shown_path(paths.history), "the hypervolume by generation"))
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
@@ -97,7 +127,7 @@ def shown_path(path: Path) -> str:
 def study_summary(study: Study, problem: Problem) -> str:
     """What a study would do: its size, axes, workloads, objectives and limits."""
     size = study.grid_size()
-    lines = [f"{study.name}: {size:,} designs, about {_duration(size / 5e6)} on one core", ""]
+    lines = [f"{study.name}: {size:,} designs{_effort(study, size)}", ""]
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
@@ -137,6 +167,14 @@ def _efficiencies(study: Study) -> list[str]:
         head = ["factor on what is common to all", "of", "value", "low", "high"]
         lines += ["", text_table(head, rows.values(), left=2)]
     return lines
+
+
+def _effort(study: Study, size: int) -> str:
+    """How long a grid takes, or what a search looks at."""
+    search = study.search
+    if search.designs:
+        return f"; {search.method} evaluates up to {min(size, search.designs):,}"
+    return f", about {_duration(size / 5e6)} on one core"
 
 
 def _duration(seconds: float) -> str:
