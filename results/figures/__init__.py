@@ -6,7 +6,8 @@ Figures are made without pyplot, so that they neither need a screen nor disturb 
 from results.figures.accuracy import accuracy
 from results.figures.files import save
 from results.figures.parallel import parallel_coordinates
+from results.figures.quality import fronts_and_quality
 from results.figures.roofline import roofline
 from results.figures.scatter import scatter_matrix
 
-__all__ = ["accuracy", "parallel_coordinates", "roofline", "save", "scatter_matrix"]
+__all__ = ["accuracy", "fronts_and_quality", "parallel_coordinates", "roofline", "save", "scatter_matrix"]

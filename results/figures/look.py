@@ -40,6 +40,54 @@ STYLE: Any = {  # the type of settings differs between releases of matplotlib
 
 
 @dataclass(frozen=True)
+class Theme:
+    """Colours of a picture for a light or a dark page.
+
+    Attributes
+    ----------
+    style : mapping
+        Settings of matplotlib.
+    ink, muted, faint : str
+        Of text that matters, of other text, of what lies behind.
+    groups : tuple of str
+        Of things to tell apart, in order; shapes go with them.
+    """
+
+    style: Any
+    ink: str
+    muted: str
+    faint: str
+    groups: tuple[str, ...]
+
+
+LIGHT_THEME = Theme(
+    STYLE,
+    DARK,
+    MUTED,
+    "0.80",
+    ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B"),
+)
+_PALE, _PAGE = "#C3C8D0", "#14171C"
+DARK_THEME = Theme(
+    STYLE
+    | {
+        "figure.facecolor": _PAGE,
+        "axes.facecolor": _PAGE,
+        "savefig.facecolor": _PAGE,
+        "axes.edgecolor": _PALE,
+        "axes.labelcolor": "#E6E9EE",
+        "text.color": "#E6E9EE",
+        "xtick.color": _PALE,
+        "ytick.color": _PALE,
+    },
+    "#F2F4F7",
+    _PALE,
+    "0.34",
+    ("#56B4E9", "#FF8A4C", "#2FC79A", "#E59AC8", "#F0C53C", "#A8D8F5", "#FFFFFF", "#C9A08F"),
+)
+
+
+@dataclass(frozen=True)
 class Scale:
     """Extent of a column in shown units, and whether it is best seen in logarithms."""
 
@@ -141,7 +189,7 @@ LETTERS_PER_INCH = 13.0
 """Of the smaller line, at least."""
 
 
-def headline(fig: Figure, title: str, below: str) -> None:
+def headline(fig: Figure, title: str, below: str, *, ink: str = DARK, muted: str = MUTED) -> None:
     """Title and a smaller line, or as many as it takes, at the top left, with the rest of the figure kept clear."""
     import textwrap
 
@@ -151,5 +199,5 @@ def headline(fig: Figure, title: str, below: str) -> None:
     lines = textwrap.wrap(below, int(LETTERS_PER_INCH * fig.get_figwidth())) or [""]
     top = 0.72 + 0.16 * (len(lines) - 1)
     fig.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - top / height)))
-    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=DARK)
-    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=MUTED)
+    fig.text(0.012, 1 - 0.12 / height, title, ha="left", va="top", fontsize=13, color=ink)
+    fig.text(0.012, 1 - 0.42 / height, "\n".join(lines), ha="left", va="top", fontsize=9, color=muted)
