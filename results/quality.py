@@ -138,7 +138,7 @@ def quality(front: ArrayLike, reference: ArrayLike, frame: Frame | None = None) 
     Raises
     ------
     ValueError
-        If the reference has no finite row, or another number of objectives.
+        If the reference has no finite row, another number of objectives, or no volume in the frame.
     """
     points, wanted = _finite_rows(front), _finite_rows(reference)
     if points.shape[1] != wanted.shape[1]:
@@ -148,13 +148,16 @@ def quality(front: ArrayLike, reference: ArrayLike, frame: Frame | None = None) 
         return Quality(0.0, float("inf"), float("inf"), float("inf") if frame.signs.all() else None, 0.0)
     import moocore
 
+    whole = frame.volume(wanted)
+    if whole <= 0:
+        raise ValueError("the reference front lies beyond the reference point of the frame")
     near, far = frame.position(points), frame.position(wanted)
     factor = None
     if frame.signs.all():
         behind = moocore.epsilon_mult(np.abs(points), ref=np.abs(wanted), maximise=(frame.signs < 0).tolist())
         factor = float(behind)
     return Quality(
-        hypervolume=frame.volume(points) / frame.volume(wanted),
+        hypervolume=frame.volume(points) / whole,
         igd_plus=float(moocore.igd_plus(near, ref=far)),
         epsilon=float(moocore.epsilon_additive(near, ref=far)),
         factor=factor,

@@ -27,15 +27,14 @@ def command(runs: tuple[str, ...], reference: str | None, form: str, plot: str |
     from dse.report.tables import frame_csv
 
     comparison = compared(*runs, reference=reference)
+    files = []
+    if plot is not None:
+        from dse.report.comparing_picture import draw
+
+        files = draw(comparison, plot)
     if form == "csv":
         click.echo(frame_csv(comparison.table()), nl=False)
     elif form == "json":
         click.echo(comparison_json(comparison))
     else:
-        click.echo(comparison_table(comparison))
-    if plot is not None:
-        from dse.report.comparing_picture import draw
-
-        files = draw(comparison, plot)
-        if form == "table":
-            click.echo("\n" + "\n".join(str(file) for file in files))
+        click.echo("\n".join([comparison_table(comparison), *(["", *map(str, files)] if files else [])]))
