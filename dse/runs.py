@@ -196,7 +196,7 @@ def sweep(
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Evaluate every design of a study and write its run directory.
+    """Evaluate the designs of a study, all or those its search looks at, and write its run directory.
 
     Parameters
     ----------
@@ -204,9 +204,9 @@ def sweep(
     out : path, optional
         Directory to write; default the study's ``output.dir``.
     workers : int
-        Processes.
+        Processes of a grid; other searches run in this one.
     fresh : bool
-        Whether to replace a finished run in that directory.
+        Whether to replace a run in that directory, finished or cut off; one that was cut off goes on otherwise.
     progress : callable, optional
         Called with (designs done, designs in all, size of the front).
 
@@ -226,17 +226,16 @@ def sweep(
     study = load(study)
     if workers < 1:
         raise StudyError(f"workers: expected at least 1, got {workers}")
-    size = min(study.grid_size(), study.search.designs or study.grid_size())
-    check_size(study, size)
-    searches.check(study)
+    size = most_designs(study)
     problem = problem_of(study)
     keep = study.output.keep or ("all" if size <= MOST_KEPT else "front")
     directory = Path(out if out is not None else str(study.output.dir))
-    start = searches.start_points(study)
-    manifest = _manifest(study, problem, keep, workers) | ({} if start is None else {"start": start.tolist()})
+    manifest = _manifest(study, problem, keep, workers)
     finished = directories.claim(directory, manifest, fresh=fresh)
     if finished is not None:
         return Run(directory, finished, already=True)
+    start = searches.start_points(study)
+    manifest |= {} if start is None else {"start": start.tolist()}
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
     with directories.undone_on_error(directory, resume=not fresh):
         try:
@@ -245,6 +244,20 @@ def sweep(
             raise RunError(
                 "a worker process was killed, perhaps for want of memory; use fewer --workers. Nothing was kept"
             ) from None
+
+
+def most_designs(study: Study) -> int:
+    """Return how many designs the search of a study evaluates at most.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be run: too many designs for a grid, or an algorithm that does not fit.
+    """
+    size = min(study.grid_size(), study.search.designs or study.grid_size())
+    check_size(study, size)
+    searches.check(study)
+    return size
 
 
 def check_size(study: Study, size: int) -> None:
@@ -317,7 +330,7 @@ def _search(
     progress: Progress | None,
 ) -> searches.Found:
     """Run the method that the study asks for."""
-    size = study.search.designs or problem.space.size
+    size = min(problem.space.size, study.search.designs or problem.space.size)
     told = None if progress is None else lambda done, front: progress(done, size, front)
     if study.search.method != "grid":
         return searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)

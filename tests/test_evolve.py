@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -307,6 +308,38 @@ def test_a_run_says_what_it_searched_and_how_it_ended(tmp_path: Path, command: C
     assert len(history) == told["generations_done"]
     assert history["evaluations"].iloc[-1] == run.manifest["designs"] == len(run.designs())
     assert not run.paths.checkpoint.exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("search", ["method: nsga2, population: 10, generations: 4", "method: sample, n: 64"])
+def test_a_space_that_nobody_can_enumerate(tmp_path: Path, command: Command, search: str) -> None:
+    study = tmp_path / "s.yaml"
+    text = searching(
+        search,
+        ("{log: [25 GB/s, 400 GB/s], points: 5}", "{log: [25 GB/s, 400 GB/s], points: 100000}"),
+        ("{log: [2 TFLOP/s, 100 TFLOP/s], points: 5}", "{log: [2 TFLOP/s, 100 TFLOP/s], points: 100000}"),
+        ("[2 MiB, 8 MiB, 32 MiB]", "{linear: [2 MiB, 32 MiB], points: 10000}"),
+        ("[6 GB, 12 GB, 24 GB]", "{linear: [6 GB, 24 GB], points: 10000}"),
+    )
+    study.write_text(text, encoding="utf8")
+    assert command("check", study).out.startswith("small: 2,000,000,000,000,000,000 designs; ")
+    done = command("sweep", study, "--out", tmp_path / "run")
+    assert done.code == 0
+    assert " of 2,000,000,000,000,000,000 designs" in done.out
+    assert dse.open_run(tmp_path / "run").manifest["designs"] in (40, 64)
+    study.write_text(text.replace("points: 10000}", "points: 100000}"), encoding="utf8")
+    refused = command("check", study)
+    assert refused.code == 2
+    assert "search.method: the space has 200,000,000,000,000,000,000 designs" in refused.err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_finished_search_is_left_alone_even_if_its_start_is_gone(tmp_path: Path, small_run: Run) -> None:
+    shutil.copytree(small_run.path, tmp_path / "start")
+    text = searching(f"method: nsga2, population: 9, generations: 2, start: {tmp_path / 'start'}")
+    dse.sweep(text, out=tmp_path / "run")
+    shutil.rmtree(tmp_path / "start")
+    assert dse.sweep(text, out=tmp_path / "run").already
 
 
 @pytest.mark.usefixtures("no_pictures")
