@@ -79,13 +79,13 @@ def claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[st
     return manifest if finished else None
 
 
-def _clear(paths: RunPaths, *, resume: bool = False) -> None:
+def _clear(paths: RunPaths, *, resumable: bool = False) -> None:
     """Remove the files of an earlier run, and nothing that is not its own; the manifest goes last.
 
-    With `resume` what says whose run it is stays, if there is a checkpoint to go on from.
+    Of a `resumable` run a checkpoint stays, with what says whose it is.
     """
     paths.clean_staging()
-    kept = {paths.checkpoint, paths.study, paths.manifest} if resume and paths.checkpoint.is_file() else set()
+    kept = {paths.checkpoint, paths.study, paths.manifest} if resumable and paths.checkpoint.is_file() else set()
     for file in _own(paths):
         if file not in kept:
             file.unlink(missing_ok=True)
@@ -119,10 +119,10 @@ def check_space(directory: Path, needed_bytes: int) -> None:
 
 
 @contextmanager
-def undone_on_error(directory: Path, *, resume: bool = False) -> Iterator[None]:
+def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[None]:
     """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made.
 
-    With `resume` a checkpoint that is there stays, and whoever interrupts the run leaves one behind.
+    A run that is `resumable` keeps the checkpoint that is there, and all it has when it is interrupted by hand.
     """
     made = []
     parent = directory.absolute()
@@ -131,10 +131,10 @@ def undone_on_error(directory: Path, *, resume: bool = False) -> Iterator[None]:
         parent = parent.parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _clear(RunPaths(directory), resume=resume)
+        _clear(RunPaths(directory), resumable=resumable)
         yield
     except BaseException as error:
-        if resume and isinstance(error, KeyboardInterrupt) and RunPaths(directory).checkpoint.is_file():
+        if resumable and isinstance(error, KeyboardInterrupt) and RunPaths(directory).checkpoint.is_file():
             raise
         _undo(directory, made)
         if isinstance(error, OSError):

@@ -37,9 +37,7 @@ from sweeps.problem import Problem, Table
 from sweeps.run import run_grid
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 MOST_KEPT = 5_000_000
 """Designs up to which all are kept when the study does not say."""
@@ -237,7 +235,7 @@ def sweep(
     start = searches.start_points(study)
     manifest |= {} if start is None else {"start": start.tolist()}
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
-    with directories.undone_on_error(directory, resume=not fresh):
+    with directories.undone_on_error(directory, resumable=not fresh):
         try:
             return _write_run(study, problem, directory, manifest, workers, progress)
         except BrokenExecutor:
@@ -288,12 +286,20 @@ def _write_run(
     write_file(paths.study, study.text.encode(), staging=paths.staging)
     metadata = {"study": study.to_yaml(), "provenance": json.dumps(manifest["versions"], sort_keys=True)}
     writer = PartWriter(problem, paths, metadata)
-    found = _search(study, problem, paths, manifest, writer if keep == "all" else None, workers, progress)
-    tally = found.tally
+    sink = writer if keep == "all" else None
+    size = min(problem.space.size, study.search.designs or problem.space.size)
+    told = None if progress is None else lambda done, front: progress(done, size, front)
+    if study.search.method == "grid":
+        started = time.perf_counter()
+        tally = run_grid(problem, sink=sink, workers=workers, progress=told)
+        found = searches.Found(tally, time.perf_counter() - started)
+    else:
+        found = searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)
+        tally = found.tally
     front, _ = tally.front.finish()
     files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else _empty(problem))
     if keep == "front":
-        files |= writer(0, problem.table(_sample(problem, found, front)))
+        files |= writer(0, problem.table(found.sample(problem, front, SAMPLE_ROWS, SAMPLE_SEED)))
     run = Run(
         directory,
         {
@@ -318,32 +324,6 @@ def _write_run(
     paths.checkpoint.unlink(missing_ok=True)
     paths.clean_staging()
     return run
-
-
-def _search(
-    study: Study,
-    problem: Problem,
-    paths: RunPaths,
-    manifest: dict[str, Any],
-    sink: PartWriter | None,
-    workers: int,
-    progress: Progress | None,
-) -> searches.Found:
-    """Run the method that the study asks for."""
-    size = min(problem.space.size, study.search.designs or problem.space.size)
-    told = None if progress is None else lambda done, front: progress(done, size, front)
-    if study.search.method != "grid":
-        return searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)
-    started = time.perf_counter()
-    tally = run_grid(problem, sink=sink, workers=workers, progress=told)
-    return searches.Found(tally, time.perf_counter() - started)
-
-
-def _sample(problem: Problem, found: searches.Found, front: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Points of the front, and some of those evaluated."""
-    if found.points is None:
-        return directories.sampled_points(problem.space.size, front, SAMPLE_ROWS, SAMPLE_SEED)
-    return searches.chosen(found.points, front, SAMPLE_ROWS, SAMPLE_SEED)
 
 
 def _empty(problem: Problem) -> Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.directories import sampled_points
 from dse.errors import StudyError
 from results.columns import Column
 from results.store import RunPaths, write_file, write_table
@@ -56,6 +57,13 @@ class Found:
     seconds: float
     points: NDArray[np.int64] | None = None
     about: dict[str, Any] = field(default_factory=dict)
+
+    def sample(self, problem: Problem, front: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:
+        """Return the points of the front and a seeded uniform sample of the designs evaluated, ascending."""
+        if self.points is None:
+            return sampled_points(problem.space.size, front, rows, seed)
+        drawn = np.random.default_rng(seed).choice(self.points, min(rows, len(self.points)), replace=False)
+        return np.unique(np.concatenate([front, drawn]))
 
 
 def check(study: Study) -> None:
@@ -226,9 +234,3 @@ def _write_history(evolution: Evolution, paths: RunPaths) -> dict[str, str]:
     columns = {name: Column(name, "1", meaning, None, "status") for name, meaning in _MEANINGS.items()}
     info = write_table(paths.history, table, columns=columns, metadata={}, staging=paths.staging)
     return {paths.history.relative_to(paths.dir).as_posix(): info.sha256}
-
-
-def chosen(points: NDArray[np.int64], front: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:
-    """Return the points of the front and a seeded uniform sample of the given ones, ascending."""
-    drawn = np.random.default_rng(seed).choice(points, min(rows, len(points)), replace=False)
-    return np.unique(np.concatenate([front, drawn]))
