@@ -123,9 +123,9 @@ def test_a_seed_gives_the_same_designs_and_another_others() -> None:
 @pytest.mark.parametrize("method", USABLE)
 def test_going_on_from_any_generation_gives_the_same_bits(method: str) -> None:
     kept: list[bytes] = []
-    settings = Settings(method, 14, 12, 9)
+    settings = Settings(method, 14, 30, 9)
     whole = run_evolution(small(NAMES), settings, store=kept.append)
-    for checkpoint in (kept[0], kept[random.Random(method).randrange(1, 10)], kept[-1]):
+    for checkpoint in (kept[0], kept[random.Random(method).randrange(1, 28)], kept[12], kept[-1]):
         rest = run_evolution(small(NAMES), settings, checkpoint=checkpoint)
         assert [part.tolist() for part in rest.points] == [part.tolist() for part in whole.points]
         assert rest.history == whole.history

@@ -114,6 +114,14 @@ def test_children_lie_in_the_space_and_keep_what_their_parents_share(seed: int) 
     assert ((born >= 0) & (born < genes.sizes)).all()
 
 
+def test_names_of_two_parents_are_dealt_out_one_by_one() -> None:
+    """Uniform crossover: nine pairs in ten exchange each name with even odds."""
+    genes = of_sizes(5, 2, 40)
+    first, second = np.zeros((4000, 3), dtype=np.int64), np.full((4000, 3), 1)
+    one, _ = recombined(first, second, genes, np.random.default_rng(5))
+    assert one[:, 0].mean() == pytest.approx(0.45, abs=0.03)
+
+
 def test_a_mutated_gene_takes_another_level_and_a_name_any_other() -> None:
     genes = of_sizes(5, 2, 40)
     random = np.random.default_rng(3)
