@@ -52,6 +52,12 @@ class Compared:
     front: Floats
     quality: Quality
 
+    @property
+    def evaluations(self) -> int:
+        """How many designs it evaluated; a search that proves what it leaves out says so apart."""
+        manifest = self.run.manifest
+        return int(manifest.get("search", {}).get("evaluated", manifest["designs"]))
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -82,7 +88,7 @@ class Comparison:
                 {
                     "run": one.name,
                     "method": one.run.manifest["method"],
-                    "evaluations": one.run.manifest["designs"],
+                    "evaluations": one.evaluations,
                     "seconds": one.run.manifest["seconds"],
                     "front": len(one.front),
                     "hypervolume": one.quality.hypervolume,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.columns import Column
-from results.run_paths import RunPaths as RunPaths
+from results.paths import RunPaths as RunPaths
 
 if TYPE_CHECKING:
     import pandas as pd

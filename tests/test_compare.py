@@ -122,7 +122,7 @@ def test_the_command_prints_a_table_csv_and_json(runs: Mapping[str, Run], comman
     done = command("compare", *given)
     assert done.code == 0
     lines = done.out.splitlines()
-    assert lines[0].split()[:5] == ["run", "method", "designs", "seconds", "front"]
+    assert lines[0].split()[:5] == ["run", "method", "evaluated", "seconds", "front"]
     assert lines[1].split()[1:3] == ["grid", "450"]
     assert "100.00 %" in lines[1]
     assert "reference: the front of" in done.out
@@ -186,7 +186,13 @@ def test_it_draws_for_light_and_dark_pages(runs: Mapping[str, Run], command: Com
         assert (picture[0, 0, :3].mean() > 0.9) == bright
         text = (tmp_path / "pictures" / f"{name}.svg").read_text()
         ElementTree.fromstring(text)
-        for word in ("small: runs compared", "grid, ", "450 designs", "nsga2, 160 designs", "hypervolume missing [%]"):
+        for word in (
+            "small: runs compared",
+            "grid, ",
+            "450 evaluated",
+            "nsga2, 160 evaluated",
+            "hypervolume missing [%]",
+        ):
             assert word in text, word
         for colour in theme.groups[:3]:
             assert colour.lower() in text

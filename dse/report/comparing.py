@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def comparison_table(comparison: Comparison) -> str:
     """A line for each run, and what its numbers are measured by."""
-    header = ["run", "method", "designs", "seconds", "front", "hypervolume", "IGD+", "behind by", "found"]
+    header = ["run", "method", "evaluated", "seconds", "front", "hypervolume", "IGD+", "behind by", "found"]
     rows = []
     for one in comparison.runs:
         told, q = one.run.manifest, one.quality
         rows.append(
             [
-                *(one.name, told["method"], f"{told['designs']:,}", f"{told['seconds']:,.1f}", f"{len(one.front):,}"),
+                *(one.name, told["method"], f"{one.evaluations:,}", f"{told['seconds']:,.1f}", f"{len(one.front):,}"),
                 *(percent(q.hypervolume), number(q.igd_plus)),
                 *("-" if q.factor is None else percent(q.factor - 1.0, 1), percent(q.found, 1)),
             ]

@@ -22,10 +22,12 @@ def picture(comparison: Comparison, *, dark: bool = False) -> Figure:
     series = []
     for one in comparison.runs:
         name = Path(one.name).name
-        method, designs = one.run.manifest["method"], one.run.manifest["designs"]
+        method, designs = one.run.manifest["method"], one.evaluations
         series.append(
             Series(
-                label=f"{name}, {designs:,} designs" if name == method else f"{name}: {method}, {designs:,} designs",
+                label=f"{name}, {designs:,} evaluated"
+                if name == method
+                else f"{name}: {method}, {designs:,} evaluated",
                 front=one.run.front(),
                 hypervolume=one.quality.hypervolume,
                 found=one.quality.found,

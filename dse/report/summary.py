@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
+from dse.report.searches import designs_of, searched, whole
 from dse.report.tables import DESIGN, number, text_table
 from dse.units import format_quantity
 from results.columns import COLUMNS
@@ -31,9 +31,8 @@ def summary(run: Run) -> str:
     if run.already:
         lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
     feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
-    designs = f"{m['designs']:,} designs" if _whole(run) else f"{m['designs']:,} of {run.study.grid_size():,} designs"
-    lines.append(f"{run.study.name}: {designs}, {feasible}, {m['front']:,} on the front")
-    lines += _searched(m)
+    lines.append(f"{run.study.name}: {designs_of(run)}, {feasible}, {m['front']:,} on the front")
+    lines += searched(m)
     lines.append(
         f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
         + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
@@ -41,30 +40,6 @@ def summary(run: Run) -> str:
     front = run.front()
     lines += ["", _picks(run, front) if len(front) else no_front(run), "", *_files(run)]
     return "\n".join(lines)
-
-
-def _whole(run: Run) -> bool:
-    """Whether the run looked at every design of its space."""
-    return int(run.manifest["designs"]) == run.study.grid_size()
-
-
-def _searched(manifest: Mapping[str, Any]) -> list[str]:
-    """How the designs of a search were found, and that better ones may exist; nothing of a grid."""
-    search, method = manifest.get("search", {}), manifest["method"]
-    if method == "sample":
-        return [f"sample: {search['drawn']:,} designs drawn by {search['sampler']}, seed {search['seed']}"]
-    if "generations_done" not in search:
-        return []
-    done, ended = search["generations_done"], search["ended"]
-    why = {
-        "generations": "",
-        "stagnation": f", ended early: the hypervolume stood still for {search.get('stagnation')}",
-        "no new designs": ", ended early: they bring up no new designs",
-    }[ended]
-    return [
-        f"{method}: {done:,} generations of {search['population']:,} designs, seed {search['seed']}{why}",
-        "the front is that of all designs seen; designs that were not may be better",
-    ]
 
 
 def _rate(designs_per_s: float) -> str:
@@ -102,7 +77,7 @@ def no_front(run: Run) -> str:
 def _files(run: Run) -> list[str]:
     paths = run.paths
     parts = paths.parts()
-    every = "all designs" if _whole(run) else "all designs evaluated"
+    every = "all designs" if whole(run) else "all designs evaluated"
     what = every if run.manifest["keep"] == "all" else "the front and a uniform sample"
     files = [
         (shown_path(paths.front), "the front, every column"),
