@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dse.analysis import Analysis
     from dse.calibrating import calibrate
+    from dse.comparing import compare
     from dse.cost_validation import validate_costs
     from dse.errors import DseError, OutputError, RunError, StudyError
     from dse.explaining import explain
@@ -39,6 +40,7 @@ __all__ = [
     "accelerator",
     "analyze",
     "calibrate",
+    "compare",
     "evaluate",
     "explain",
     "load",
@@ -61,6 +63,7 @@ _HOMES = {
     "Run": "dse.runs",
     "Study": "dse.study",
     "calibrate": "dse.calibrating",
+    "compare": "dse.comparing",
     "explain": "dse.explaining",
     "load": "dse.runs",
     "open_run": "dse.runs",

@@ -10,8 +10,9 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    "sweep": "Evaluate every design of a study and find the Pareto front.",
+    "sweep": "Evaluate the designs of a study and find the Pareto front.",
     "front": "Print the front of a run.",
+    "compare": "Compare the fronts of several runs of one study.",
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
     "explain": "Show where each watt, dollar and gram of a design comes from.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dse.errors import OutputError
 from dse.units import format_quantity
 from results.manifest import read_manifest
-from results.store import RunPaths
+from results.run_paths import RunPaths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,17 +79,25 @@ def claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[st
     return manifest if finished else None
 
 
-def _clear(paths: RunPaths) -> None:
-    """Remove the files of an earlier run, and nothing that is not its own; the manifest goes last."""
+def _clear(paths: RunPaths, *, resumable: bool = False) -> None:
+    """Remove the files of an earlier run, and nothing that is not its own; the manifest goes last.
+
+    Of a `resumable` run a checkpoint stays, with what says whose it is.
+    """
     paths.clean_staging()
+    kept = {paths.checkpoint, paths.study, paths.manifest} if resumable and paths.checkpoint.is_file() else set()
     for file in _own(paths):
-        file.unlink(missing_ok=True)
+        if file not in kept:
+            file.unlink(missing_ok=True)
 
 
 def _own(paths: RunPaths) -> list[Path]:
     """The files of a run, the manifest last."""
     pictures = [file for kind in ("*.png", "*.svg") for file in paths.figures.glob(kind)]
-    return [*paths.parts(), *pictures, paths.uncertainty, paths.front, paths.study, paths.manifest]
+    return [
+        *(*paths.parts(), *pictures, paths.uncertainty, paths.front, paths.history, paths.checkpoint),
+        *(paths.study, paths.manifest),
+    ]
 
 
 def check_space(directory: Path, needed_bytes: int) -> None:
@@ -111,8 +119,11 @@ def check_space(directory: Path, needed_bytes: int) -> None:
 
 
 @contextmanager
-def undone_on_error(directory: Path) -> Iterator[None]:
-    """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made."""
+def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[None]:
+    """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made.
+
+    A run that is `resumable` keeps the checkpoint that is there, and all it has when it is interrupted by hand.
+    """
     made = []
     parent = directory.absolute()
     while not parent.exists():
@@ -120,9 +131,11 @@ def undone_on_error(directory: Path) -> Iterator[None]:
         parent = parent.parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _clear(RunPaths(directory))
+        _clear(RunPaths(directory), resumable=resumable)
         yield
     except BaseException as error:
+        if resumable and isinstance(error, KeyboardInterrupt) and RunPaths(directory).checkpoint.is_file():
+            raise
         _undo(directory, made)
         if isinstance(error, OSError):
             raise _refused(directory, error) from None

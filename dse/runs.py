@@ -12,34 +12,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dse import directories
+from dse import directories, searches
 from dse.calibrations import CalibrationFiles
 from dse.catalogs import (
     Models,
     calibrations_beside,
-    data_digest,
     hardware_beside,
-    is_path,
     models_beside,
     vocabulary,
 )
-from dse.efficiency_text import study_efficiency
 from dse.errors import OutputError, RunError, StudyError
 from dse.hardware import HardwareFiles
 from dse.plan import problem_of
+from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED, PartWriter, empty_table, new_manifest, now
 from dse.study import Study, load_study
 from results.manifest import read_manifest, write_manifest
-from results.provenance import provenance
-from results.store import RunPaths, read_frame, write_file, write_table
-from roofline.accelerator_table import facts_of, from_facts
+from results.run_paths import RunPaths
+from results.store import read_frame, write_file
+from roofline.accelerator_table import from_facts
 from roofline.accelerators import Accelerator
-from sweeps.problem import Problem, Table
+from sweeps.problem import Problem
 from sweeps.run import run_grid
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from results.columns import Column
     from sweeps.uncertainty import Better
 
 MOST_KEPT = 5_000_000
@@ -48,8 +45,6 @@ MOST_KEPT = 5_000_000
 MOST_GRID_POINTS = 10**10
 """Designs a grid may have: about an hour on one core."""
 
-SAMPLE_ROWS = 20_000
-SAMPLE_SEED = 1
 BYTES_PER_ROW = 200
 """Generous size of one design on disk; measured 90 to 160 byte/row on the shipped studies."""
 
@@ -157,26 +152,6 @@ class Run:
         return {column: "max" if way == "max" else "min" for column, way in self.study.objectives.items()}
 
 
-@dataclass(frozen=True)
-class PartWriter:
-    """Stores the table of a chunk as a Parquet part; picklable."""
-
-    problem: Problem
-    paths: RunPaths
-    metadata: dict[str, str]
-
-    def __call__(self, number: int, table: Table) -> dict[str, str]:
-        """Write part `number`."""
-        return self.write(self.paths.part(number), table)
-
-    def write(self, path: Path, table: Table, columns: Mapping[str, Column] | None = None) -> dict[str, str]:
-        """Write a table to any path of the run; return its digest under its path within the run."""
-        info = write_table(
-            path, table, columns=columns or self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
-        )
-        return {path.relative_to(self.paths.dir).as_posix(): info.sha256}
-
-
 def open_run(path: str | Path) -> Run:
     """Open the directory of a finished run.
 
@@ -223,7 +198,7 @@ def sweep(
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Evaluate every design of a study and write its run directory.
+    """Evaluate the designs of a study, all or those its search looks at, and write its run directory.
 
     Parameters
     ----------
@@ -231,9 +206,9 @@ def sweep(
     out : path, optional
         Directory to write; default the study's ``output.dir``.
     workers : int
-        Processes.
+        Processes of a grid; other searches run in this one.
     fresh : bool
-        Whether to replace a finished run in that directory.
+        Whether to replace a run in that directory, finished or cut off; one that was cut off goes on otherwise.
     progress : callable, optional
         Called with (designs done, designs in all, size of the front).
 
@@ -253,23 +228,38 @@ def sweep(
     study = load(study)
     if workers < 1:
         raise StudyError(f"workers: expected at least 1, got {workers}")
-    size = study.grid_size()
-    check_size(study, size)
+    size = most_designs(study)
     problem = problem_of(study)
     keep = study.output.keep or ("all" if size <= MOST_KEPT else "front")
     directory = Path(out if out is not None else str(study.output.dir))
-    manifest = _manifest(study, problem, keep, workers)
+    manifest = new_manifest(study, keep, workers)
     finished = directories.claim(directory, manifest, fresh=fresh)
     if finished is not None:
         return Run(directory, finished, already=True)
+    start = searches.start_points(study)
+    manifest |= {} if start is None else {"start": start.tolist()}
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
-    with directories.undone_on_error(directory):
+    with directories.undone_on_error(directory, resumable=not fresh):
         try:
             return _write_run(study, problem, directory, manifest, workers, progress)
         except BrokenExecutor:
             raise RunError(
                 "a worker process was killed, perhaps for want of memory; use fewer --workers. Nothing was kept"
             ) from None
+
+
+def most_designs(study: Study) -> int:
+    """Return how many designs the search of a study evaluates at most.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be run: too many designs for a grid, or an algorithm that does not fit.
+    """
+    size = min(study.grid_size(), study.search.designs or study.grid_size())
+    check_size(study, size)
+    searches.check(study)
+    return size
 
 
 def check_size(study: Study, size: int) -> None:
@@ -300,94 +290,49 @@ def _write_run(
     write_file(paths.study, study.text.encode(), staging=paths.staging)
     metadata = {"study": study.to_yaml(), "provenance": json.dumps(manifest["versions"], sort_keys=True)}
     writer = PartWriter(problem, paths, metadata)
-    size = problem.space.size
-    started = time.perf_counter()
-    tally = run_grid(
-        problem,
-        sink=writer if keep == "all" else None,
-        workers=workers,
-        progress=None if progress is None else lambda done, front: progress(done, size, front),
-    )
-    seconds = time.perf_counter() - started
+    sink = writer if keep == "all" else None
+    size = min(problem.space.size, study.search.designs or problem.space.size)
+    told = None if progress is None else lambda done, front: progress(done, size, front)
+    if study.search.method == "grid":
+        started = time.perf_counter()
+        tally = run_grid(problem, sink=sink, workers=workers, progress=told)
+        found = searches.Found(tally, time.perf_counter() - started)
+    else:
+        found = searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)
+        tally = found.tally
     front, _ = tally.front.finish()
-    files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else _empty(problem))
+    files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else empty_table(problem))
     if study.uncertainty is not None:
         from dse.uncertainty import defined, uncertainty_table
 
         sampled = uncertainty_table(problem, front, study.uncertainty.samples, study.uncertainty.seed)
         files |= writer.write(paths.uncertainty, sampled, defined(problem))
     if keep == "front":
-        files |= writer(0, problem.table(directories.sampled_points(size, front, SAMPLE_ROWS, SAMPLE_SEED)))
+        files |= writer(0, problem.table(found.sample(problem, front, SAMPLE_ROWS, SAMPLE_SEED)))
     run = Run(
         directory,
         {
             **manifest,
             "status": "finished",
-            "finished": _now(),
+            "finished": now(),
             "designs": tally.designs,
             "feasible": tally.feasible,
             "infeasible": tally.designs - tally.feasible - tally.failed,
             "failed": tally.failed,
             "front": len(front),
             "files_sha256": files,
-            "seconds": round(seconds, 3),
-            "designs_per_s": round(tally.designs / seconds, 1),
+            "seconds": round(found.seconds, 3),
+            "designs_per_s": round(tally.designs / found.seconds, 1),
+            "search": {**study.search.model_dump(exclude_none=True), **found.about},
         },
     )
     from dse.pictures import draw
 
     draw(run)
     write_manifest(directory, run.manifest)
+    paths.checkpoint.unlink(missing_ok=True)
     paths.clean_staging()
     return run
-
-
-def _empty(problem: Problem) -> Table:
-    import numpy as np
-
-    from results.store import Categorical
-
-    one = problem.table(np.zeros(1, dtype=np.int64))
-    return {
-        name: Categorical(np.asarray(v.codes)[:0], v.categories) if isinstance(v, Categorical) else v[:0]
-        for name, v in one.items()
-    }
-
-
-def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[str, Any]:
-    names = {workload.model for workload in study.workloads} | {
-        str(value) for axis in study.scenario_axes if axis.path.endswith(".model") for value in axis.values
-    }
-    models = models_beside(study.source_path)
-    return {
-        "name": study.name,
-        "study_sha256": study.digest(),
-        "data_sha256": data_digest(),
-        "versions": provenance(),
-        "started": _now(),
-        "method": study.search.method,
-        "efficiency": study_efficiency(study),
-        "objectives": dict(study.objectives),
-        "keep": keep,
-        "workers": workers,
-        "seed": SAMPLE_SEED,
-        "space": {
-            **{axis.path: len(axis.values) for axis in study.scenario_axes},
-            **{axis.name: len(axis.values) for axis in study.column_axes},
-        },
-        "models": {
-            name: models.config(study.resolved_model(name))
-            for name in sorted(names)
-            if is_path(study.resolved_model(name))
-        },
-        "hardware": {file: [facts_of(chip) for chip in chips] for file, chips in study.hardware_devices.items()},
-        "baselines": [facts_of(chip) for chip in study.baseline_devices],
-        "calibrations": study.calibration_texts(),
-    }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 __all__ = ["OutputError", "Run", "RunError", "StudyError", "load", "open_run", "sweep"]

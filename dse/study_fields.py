@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from costmodels.yields import YIELD_MODELS
 from dse.errors import did_you_mean, shown
 from dse.study_constants import Constants, ConstantValue, Ranged
+from dse.study_lists import Baselines, Candidates, Constraints, HardwareFiles, Objectives, Workloads
 from dse.study_rules import (
     Choice,
     Context,
@@ -30,17 +31,14 @@ from dse.study_rules import (
     Text,
     Whole,
 )
+from dse.study_search import SEARCHES, check_length, with_defaults
 from dse.units import parse_quantity
 from roofline.parallel import Parallel
+from sweeps.sample import MOST_SAMPLED, SAMPLERS
 from sweeps.uncertainty import LEAST_SAMPLES, MOST_SAMPLES
 
 MOST_TOKENS = 10**8
-MOST_WORKLOADS = 64
 MOST_CHIPS = 65536
-MOST_OBJECTIVES = 6
-MOST_FILES = 16
-MOST_CANDIDATES = 64
-MOST_BASELINES = 8  #: as many colours and shapes as people can tell apart
 FUSION_GROUPS = ("attention", "softmax", "norm", "residual", "rope", "swiglu")
 
 FormatName = Annotated[str, Named("formats", "a number format")]
@@ -222,9 +220,34 @@ class Modelling(Part):
 
 
 class Search(Part):
-    """How designs are chosen."""
+    """How designs are chosen; what a method does not take is None."""
 
-    method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
+    method: Annotated[str, Choice(tuple(SEARCHES), planned=("exact", "random"))] = "grid"
+    #: of a sample: how it is drawn, and designs drawn
+    sampler: Annotated[str | None, Choice(SAMPLERS, optional=True)] = None
+    n: Annotated[int | None, Whole(1, MOST_SAMPLED, optional=True)] = None
+    #: of an evolutionary method: designs alive, generations, how the first one is drawn (or the run it comes from), and
+    #: generations without progress after which the search ends
+    population: Annotated[int | None, Whole(2, 100_000, optional=True)] = None
+    generations: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = None
+    start: Annotated[str | None, Text("sobol, lhs or the directory of a run")] = None
+    stagnation: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = None
+    seed: Annotated[int | None, Whole(0, 2**32 - 1, optional=True)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_the_method(cls, data: Any) -> Any:
+        return with_defaults(data, cls.model_fields)
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Search:
+        check_length(self.population, self.generations)
+        return self
+
+    @property
+    def designs(self) -> int:
+        """Designs it evaluates at most; 0 for all of a grid."""
+        return self.n or (self.population or 0) * (self.generations or 0)
 
 
 class Uncertainty(Part):
@@ -241,82 +264,6 @@ class Output(Part):
     keep: Annotated[str | None, Choice(("all", "front"), optional=True)] = None
 
 
-class _Workloads(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> object:
-        if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_WORKLOADS:
-            raise ValueError(f"expected a list of 1 to {MOST_WORKLOADS} workloads, got {shown(value)}{_size(value)}")
-        return tuple(value)
-
-
-class _Baselines(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
-        return _names(value, MOST_BASELINES, "a list of published accelerators such as [h100]")
-
-
-class _HardwareFiles(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
-        return _names(value, MOST_FILES, "a list of hardware files such as [my-chips.yaml]")
-
-
-def _names(value: object, most: int, what: str) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or len(value) > most:
-        raise ValueError(f"expected {what}, at most {most}, got {shown(value)}{_size(value)}")
-    for name in value:
-        if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 4096:
-            raise ValueError(f"expected {what}, got {shown(name)} in it")
-    return tuple(value)
-
-
-class _Constraints(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple) or len(value) > 256:
-            raise ValueError(f'expected a list such as ["ttft <= 2 s"], got {shown(value)}{_size(value)}')
-        return tuple(value)
-
-
-class _Candidates(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> object:
-        form = "names with the values of their axes, such as {small: {compute: 50 TFLOP/s, dram: 16 GB}}"
-        if not isinstance(value, dict) or len(value) > MOST_CANDIDATES:
-            raise ValueError(f"expected at most {MOST_CANDIDATES} {form}, got {shown(value)}")
-        for name, axes in value.items():
-            StudyName().check(name, context)
-            if name.isdigit() or "=" in name:
-                raise ValueError(f"expected a name that is no number, got {shown(name)}")
-            if not isinstance(axes, dict) or not axes:
-                raise ValueError(f"{name}: expected {form}, got {shown(axes)}")
-            plain = [key for key, one in axes.items() if type(one) in (str, int, float)]
-            wrong = [key for key in axes if key not in plain]
-            if wrong:
-                raise ValueError(f"{name}: {wrong[0]}: expected one value, got {shown(axes[wrong[0]])}")
-        return value
-
-
-class _Objectives(Rule):
-    scalar = False
-
-    def _clean(self, value: object, context: Context) -> object:
-        if not isinstance(value, dict):
-            raise ValueError(f"expected columns and directions such as {{tpot_s: min}}, got {shown(value)}")
-        if not 1 <= len(value) <= MOST_OBJECTIVES:
-            raise ValueError(f"expected 1 to {MOST_OBJECTIVES} objectives, got {len(value)}")
-        return value
-
-
-def _size(value: object) -> str:
-    return f" of {len(value)}" if isinstance(value, list | tuple) and value else ""
-
-
 def _default_objectives() -> dict[str, str]:
     return {
         "decode_tokens_per_s": "max",
@@ -330,18 +277,18 @@ class StudyFile(Part):
     """A whole study file, without its axes."""
 
     name: Annotated[str, StudyName()]
-    workloads: Annotated[tuple[Workload, ...], _Workloads()]
+    workloads: Annotated[tuple[Workload, ...], Workloads()]
     technology: Technology = Field(default_factory=dict, validate_default=True)
     deployment: Deployment = Field(default_factory=dict, validate_default=True)
     modelling: Modelling = Field(default_factory=dict, validate_default=True)
-    hardware: Annotated[tuple[str, ...], _HardwareFiles()] = ()
-    baselines: Annotated[tuple[str, ...], _Baselines()] = ()
+    hardware: Annotated[tuple[str, ...], HardwareFiles()] = ()
+    baselines: Annotated[tuple[str, ...], Baselines()] = ()
     objectives: Annotated[
-        dict[Annotated[str, Named("columns", "a column")], Annotated[str, Choice(("max", "min"))]], _Objectives()
+        dict[Annotated[str, Named("columns", "a column")], Annotated[str, Choice(("max", "min"))]], Objectives()
     ] = Field(default_factory=_default_objectives, validate_default=True)
-    constraints: Annotated[tuple[Any, ...], _Constraints()] = ()
+    constraints: Annotated[tuple[Any, ...], Constraints()] = ()
     #: designs with a name, for dse explain, sensitivity and versus: name -> axis -> value
-    candidates: Annotated[dict[str, dict[str, Any]], _Candidates()] = Field(default_factory=dict)
+    candidates: Annotated[dict[str, dict[str, Any]], Candidates()] = Field(default_factory=dict)
     search: Search = Field(default_factory=dict, validate_default=True)
     #: not given: no samples
     uncertainty: Uncertainty | None = None

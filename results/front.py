@@ -24,6 +24,7 @@ _SLICE_ROWS = 16_384  # few enough that a slice's columns stay in cache while ev
 _LEAST_BUFFER = 50_000
 _FIRST_BUFFER = 2_048  # the first merge comes early: without sentinels nothing is filtered
 _STREAMED_ROWS = 200_000
+_ROWS_PER_CHOICE = 2_048  # choosing sentinels takes as long as merging thousands of rows
 
 
 def non_dominated(objectives: ArrayLike) -> Mask:
@@ -99,6 +100,7 @@ class FrontArchive:
         self._waiting: list[tuple[Indices, Floats]] = []
         self._waiting_rows = 0
         self._sentinels: Floats = np.empty((0, m))
+        self._since_choice = _ROWS_PER_CHOICE
         self._sample: list[Floats] = []
         self._sample_rows = 0
 
@@ -179,6 +181,7 @@ class FrontArchive:
         return columns
 
     def _add_slice(self, index: Indices, columns: list[Floats]) -> None:
+        self._since_choice += len(index)
         alive, columns = _survivors(self._sentinels, columns)
         finite = np.logical_and.reduce([np.isfinite(c) for c in columns])
         points = np.column_stack(columns)[finite]
@@ -205,7 +208,9 @@ class FrontArchive:
         keep = _front_of(points)
         self._index, self._points = index[keep], points[keep]
         self._waiting, self._waiting_rows = [], 0
-        self._sentinels = _choose_sentinels(self._points, np.concatenate(self._sample))
+        if self._since_choice >= _ROWS_PER_CHOICE:  # earlier ones, of points that were seen, still kill rightly
+            self._sentinels = _choose_sentinels(self._points, np.concatenate(self._sample))
+            self._since_choice = 0
 
 
 def _survivors(sentinels: Floats, columns: list[Floats]) -> tuple[Indices, list[Floats]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from results.store import RunPaths, write_file
+from results.run_paths import RunPaths
+from results.store import write_file
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:

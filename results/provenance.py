@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_DISTRIBUTIONS = ("dse", "numpy", "pyarrow", "moocore")
+_DISTRIBUTIONS = ("dse", "numpy", "scipy", "pyarrow", "moocore", "pymoo")
 
 
 def provenance() -> dict[str, str]:
@@ -17,8 +17,8 @@ def provenance() -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``dse``, ``numpy``, ``pyarrow``, ``moocore``, ``python`` (versions; "unknown" for one that is not installed) and
-        ``platform`` (operating system and processor). Nothing that names the user or the host.
+        ``dse``, ``numpy``, ``scipy``, ``pyarrow``, ``moocore``, ``pymoo``, ``python`` (versions; "unknown" for one
+        that is not installed) and ``platform`` (operating system and processor). Nothing that names user or host.
     """
     made_by = {name: _version(name) for name in _DISTRIBUTIONS}
     made_by["python"] = platform.python_version()

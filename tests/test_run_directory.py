@@ -22,7 +22,7 @@ from small_run import SMALL, SMALL_SIZE, assert_same_bits, changed, contents_of,
 import dse
 from dse.runs import Run
 from results.provenance import provenance
-from results.store import RunPaths
+from results.run_paths import RunPaths
 from sweeps.space import Space
 
 SCENARIO_AXES = ("technology: {node: 5nm,", "technology: {node: [5nm, 7nm, 3nm],")

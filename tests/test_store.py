@@ -19,7 +19,8 @@ from results import store
 from results.columns import COLUMNS, constraint_column
 from results.manifest import read_manifest, write_manifest
 from results.provenance import provenance, sha256_file, sha256_text, sha256_tree
-from results.store import Categorical, RunPaths, read_frame, read_table, write_table
+from results.run_paths import RunPaths
+from results.store import Categorical, read_frame, read_table, write_table
 
 DEFINED = {**COLUMNS, "margin_constraint_0": constraint_column(0, "ttft <= 2 s")}
 
@@ -306,7 +307,7 @@ def test_a_damaged_manifest_says_so(tmp_path: Path, damage: bytes) -> None:
 
 def test_provenance_names_versions_and_nobody() -> None:
     made_by = provenance()
-    assert set(made_by) == {"dse", "numpy", "pyarrow", "moocore", "python", "platform"}
+    assert set(made_by) == {"dse", "numpy", "scipy", "pyarrow", "moocore", "pymoo", "python", "platform"}
     assert made_by["numpy"] == np.__version__
     assert os.uname().nodename not in json.dumps(made_by)
 

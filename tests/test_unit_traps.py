@@ -123,6 +123,11 @@ ALLOWED: dict[str, dict[float, str]] = {
     "sweeps/silicon_fit.py": {0.05: "scale of a robust loss", 0.2: "start of a search", 0.8: "start of a search"},
     "sweeps/typed_csv.py": {0.6: "closeness of a guess"},
     "sweeps/uncertainty.py": {95: "a percentile"},
+    "sweeps/variation.py": {
+        0.9: "share of pairs that recombine",
+        15.0: "index of a distribution",
+        20.0: "index of a distribution",
+    },
     "sweeps/violations.py": {0.02: "rounding of published figures"},
     "roofline/accelerator_table.py": {0.85: "closeness of a guess", 80: "longest text of a message"},
     "roofline/efficiency.py": {0.95: "rounding of sizes in bytes"},

@@ -12,8 +12,8 @@ def command(study: str) -> None:
     from dse.commands._studies import study_path
     from dse.plan import problem_of
     from dse.report.summary import study_summary
-    from dse.runs import check_size, load
+    from dse.runs import load, most_designs
 
     loaded = load(study_path(study))
-    check_size(loaded, loaded.grid_size())
+    most_designs(loaded)
     click.echo(study_summary(loaded, problem_of(loaded)))

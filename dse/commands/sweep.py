@@ -1,4 +1,4 @@
-"""``dse sweep``: evaluate every design of a study, find the front, draw it, and say what came out."""
+"""``dse sweep``: evaluate the designs of a study, find the front, draw it, and say what came out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from dse.runs import Progress
 
 
-HELP = """Evaluate every design of STUDY (a YAML file, or the name of a shipped study) and find the Pareto front.
+HELP = """Evaluate the designs of STUDY (a YAML file, or the name of a shipped study) and find the Pareto front.
+
+Every design, or those that the study's search looks at. A search that was cut off goes on where it was.
 
 \b
 Examples:
@@ -24,7 +26,9 @@ Examples:
 @click.command(name="sweep", help=HELP)
 @click.argument("study", metavar="STUDY")
 @click.option("--out", metavar="DIR", help="Directory of the run; default: output.dir of the study.")
-@click.option("--workers", metavar="N", type=int, default=1, show_default=True, help="Processes; 1 is this one.")
+@click.option(
+    "--workers", metavar="N", type=int, default=1, show_default=True, help="Processes of a grid; 1 is this one."
+)
 @click.option("--fresh", is_flag=True, help="Replace the run that is in the directory.")
 def command(study: str, out: str | None, workers: int, fresh: bool) -> None:
     """Run a study into a directory and print its summary."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
+from dse.report.searches import designs_of, searched, whole
 from dse.report.tables import DESIGN, number, text_table
 from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_reasons, said_of_samples, spreads
 from dse.units import format_quantity
@@ -31,7 +32,8 @@ def summary(run: Run) -> str:
     if run.already:
         lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
     feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
-    lines.append(f"{run.study.name}: {m['designs']:,} designs, {feasible}, {m['front']:,} on the front")
+    lines.append(f"{run.study.name}: {designs_of(run)}, {feasible}, {m['front']:,} on the front")
+    lines += searched(m)
     lines.append(
         f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
         + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
@@ -84,13 +86,16 @@ def no_front(run: Run) -> str:
 def _files(run: Run) -> list[str]:
     paths = run.paths
     parts = paths.parts()
-    what = "all designs" if run.manifest["keep"] == "all" else "the front and a uniform sample"
+    every = "all designs" if whole(run) else "all designs evaluated"
+    what = every if run.manifest["keep"] == "all" else "the front and a uniform sample"
     files = [
         (shown_path(paths.front), "the front, every column"),
         (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
     ]
     if run.study.uncertainty:
         files.append((shown_path(paths.uncertainty), "percentiles and chances of the designs of the front"))
+    if paths.history.is_file():
+        files.append((shown_path(paths.history), "the hypervolume by generation"))
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
@@ -108,7 +113,7 @@ def shown_path(path: Path) -> str:
 def study_summary(study: Study, problem: Problem) -> str:
     """What a study would do: its size, axes, workloads, objectives and limits."""
     size = study.grid_size()
-    lines = [f"{study.name}: {size:,} designs, about {_duration(size / 5e6)} on one core", ""]
+    lines = [f"{study.name}: {size:,} designs{_effort(study, size)}", ""]
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
@@ -148,6 +153,14 @@ def _efficiencies(study: Study) -> list[str]:
         head = ["factor on what is common to all", "of", "value", "low", "high"]
         lines += ["", text_table(head, rows.values(), left=2)]
     return lines
+
+
+def _effort(study: Study, size: int) -> str:
+    """How long a grid takes, or what a search looks at."""
+    search = study.search
+    if search.designs:
+        return f"; {search.method} evaluates up to {min(size, search.designs):,}"
+    return f", about {_duration(size / 5e6)} on one core"
 
 
 def _duration(seconds: float) -> str:

@@ -7,8 +7,18 @@ from results.figures.accuracy import accuracy
 from results.figures.costs import costs
 from results.figures.files import save
 from results.figures.parallel import parallel_coordinates
+from results.figures.quality import fronts_and_quality
 from results.figures.roofline import roofline
 from results.figures.scatter import scatter_matrix
 from results.figures.tornado import sensitivity
 
-__all__ = ["accuracy", "costs", "parallel_coordinates", "roofline", "save", "scatter_matrix", "sensitivity"]
+__all__ = [
+    "accuracy",
+    "costs",
+    "fronts_and_quality",
+    "parallel_coordinates",
+    "roofline",
+    "save",
+    "scatter_matrix",
+    "sensitivity",
+]

@@ -41,12 +41,28 @@ STYLE: Any = {  # the type of settings differs between releases of matplotlib
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a picture: its page, its words, its smaller words and lines, a band, and whether the page is dark."""
+    """Colours of a picture for a light or a dark page.
+
+    Attributes
+    ----------
+    page : str
+        Of the page.
+    ink, muted, faint : str
+        Of text that matters, of other text and lines, of what lies behind.
+    band : str
+        Of a filled stretch.
+    groups : tuple of str
+        Of things to tell apart, in order; shapes go with them.
+    dark : bool
+        Whether the page is dark.
+    """
 
     page: str
     ink: str
     muted: str
+    faint: str
     band: str
+    groups: tuple[str, ...]
     dark: bool = False
 
     def style(self) -> Any:
@@ -58,8 +74,23 @@ class Theme:
 
 
 THEMES = {
-    "light": Theme(page="white", ink=DARK, muted=MUTED, band="0.87"),
-    "dark": Theme(page="#14171a", ink="0.92", muted="0.70", band="0.27", dark=True),
+    "light": Theme(
+        page="white",
+        ink=DARK,
+        muted=MUTED,
+        faint="0.80",
+        band="0.87",
+        groups=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B"),
+    ),
+    "dark": Theme(
+        page="#14171a",
+        ink="0.92",
+        muted="0.70",
+        faint="0.34",
+        band="0.27",
+        groups=("#56B4E9", "#FF8A4C", "#2FC79A", "#E59AC8", "#F0C53C", "#A8D8F5", "#FFFFFF", "#C9A08F"),
+        dark=True,
+    ),
 }
 
 

@@ -26,7 +26,8 @@ import yaml
 import dse
 from dse.plan import StudyScenarios, problem_of
 from results.front import FrontArchive
-from results.store import RunPaths, write_table
+from results.run_paths import RunPaths
+from results.store import write_table
 from roofline.catalog import model
 from roofline.layers import Attention, Experts, GatedDelta, LatentAttention, LayerKind, Mlp, StateSpace
 from roofline.model import Model

@@ -1,0 +1,93 @@
+"""What the runs of every method write: the manifest they begin with, and tables of designs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dse.catalogs import data_digest, is_path, models_beside
+from dse.efficiency_text import study_efficiency
+from dse.study import Study
+from results.columns import Column
+from results.provenance import provenance
+from results.run_paths import RunPaths
+from results.store import Categorical, write_table
+from roofline.accelerator_table import facts_of
+from sweeps.problem import Problem, Table
+
+SAMPLE_ROWS = 20_000
+"""Designs that a run which keeps only its front stores beside it, for pictures."""
+
+SAMPLE_SEED = 1
+
+
+@dataclass(frozen=True)
+class PartWriter:
+    """Stores the table of a chunk as a Parquet part; picklable."""
+
+    problem: Problem
+    paths: RunPaths
+    metadata: dict[str, str]
+
+    def __call__(self, number: int, table: Table) -> dict[str, str]:
+        """Write part `number`."""
+        return self.write(self.paths.part(number), table)
+
+    def write(self, path: Path, table: Table, columns: Mapping[str, Column] | None = None) -> dict[str, str]:
+        """Write a table to any path of the run; return its digest under its path within the run."""
+        info = write_table(
+            path, table, columns=columns or self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
+        )
+        return {path.relative_to(self.paths.dir).as_posix(): info.sha256}
+
+
+def empty_table(problem: Problem) -> Table:
+    """Return the table of no designs, with every column."""
+    one = problem.table(np.zeros(1, dtype=np.int64))
+    return {
+        name: Categorical(np.asarray(v.codes)[:0], v.categories) if isinstance(v, Categorical) else v[:0]
+        for name, v in one.items()
+    }
+
+
+def new_manifest(study: Study, keep: str, workers: int) -> dict[str, Any]:
+    """Return what is known of a run before it starts."""
+    names = {workload.model for workload in study.workloads} | {
+        str(value) for axis in study.scenario_axes if axis.path.endswith(".model") for value in axis.values
+    }
+    models = models_beside(study.source_path)
+    return {
+        "name": study.name,
+        "study_sha256": study.digest(),
+        "data_sha256": data_digest(),
+        "versions": provenance(),
+        "started": now(),
+        "method": study.search.method,
+        "efficiency": study_efficiency(study),
+        "objectives": dict(study.objectives),
+        "keep": keep,
+        "workers": workers,
+        "seed": SAMPLE_SEED,
+        "space": {
+            **{axis.path: len(axis.values) for axis in study.scenario_axes},
+            **{axis.name: len(axis.values) for axis in study.column_axes},
+        },
+        "models": {
+            name: models.config(study.resolved_model(name))
+            for name in sorted(names)
+            if is_path(study.resolved_model(name))
+        },
+        "hardware": {file: [facts_of(chip) for chip in chips] for file, chips in study.hardware_devices.items()},
+        "baselines": [facts_of(chip) for chip in study.baseline_devices],
+        "calibrations": study.calibration_texts(),
+    }
+
+
+def now() -> str:
+    """Return the time of day, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
