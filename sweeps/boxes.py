@@ -170,7 +170,7 @@ class Tree:
         self._room["kind"][numbers] = kind
         self._room["detail"][numbers] = detail
 
-    def cut(self, numbers: Indices, axis: Indices, at: Ranks) -> Indices:
+    def divide(self, numbers: Indices, axis: Indices, at: Ranks) -> Indices:
         """Cut boxes in two after a level of an axis and return the numbers of their first children."""
         left = self.grow(2 * len(numbers))[::2]
         for name, values in (("kind", SPLIT), ("axis", axis), ("cut", at), ("left", left)):

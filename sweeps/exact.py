@@ -253,7 +253,7 @@ class Search:
         axis = self._best_axis(boxes, rules)
         rows = np.arange(len(axis))
         middle = (boxes.low[rows, axis] + boxes.high[rows, axis]) // 2
-        left = self.tree.cut(boxes.number, axis, middle)
+        left = self.tree.divide(boxes.number, axis, middle)
         low, high = np.repeat(boxes.low, 2, axis=0), np.repeat(boxes.high, 2, axis=0)
         high[2 * rows, axis] = middle
         low[2 * rows + 1, axis] = middle + 1
@@ -279,7 +279,7 @@ class Search:
                 continue
             before = volumes(boxes.low[at], high[at])
             least = boxes.low[at, axis]
-            left = self.tree.cut(number[at], np.full(len(at), axis), least)
+            left = self.tree.divide(number[at], np.full(len(at), axis), least)
             self.tree.close(left + 1, FLAT, axis)
             number[at], high[at, axis] = left, least
             self.counts.flat += int((before - volumes(boxes.low[at], high[at])).sum())
