@@ -111,6 +111,13 @@ class Search:
     ----------
     problem : Problem
     options : Options
+
+    Attributes
+    ----------
+    grid, archive, tree, open, counts
+        Levels of the axes; the front so far, every box, the open ones; what was done.
+    signs : ndarray, shape (objectives, 1)
+        1 or -1, which makes each objective a minimization.
     """
 
     def __init__(self, problem: Problem, options: Options) -> None:
@@ -128,7 +135,7 @@ class Search:
             [Segment(s, np.array([s], dtype=np.int64), low, high) for s in range(problem.space.scenarios)]
         )
         self._rules: dict[int, BoxRules] = {}
-        self._signs = np.array([[o.sign] for o in problem.objectives])
+        self.signs = np.array([[o.sign] for o in problem.objectives])
 
     @property
     def done(self) -> bool:
@@ -196,10 +203,10 @@ class Search:
             columns = evaluate(self.grid.columns(ranks), self.problem.scenario(scenario))
         shape = (len(ranks),)
         values = [np.broadcast_to(np.asarray(columns[o.column]), shape) for o in self.problem.objectives]
-        return np.broadcast_to(columns["feasible"], shape), np.stack(values) * self._signs
+        return np.broadcast_to(columns["feasible"], shape), np.stack(values) * self.signs
 
     def _check_positive(self, values: Floats) -> None:
-        wrong = values * self._signs <= 0
+        wrong = values * self.signs <= 0
         if not wrong.any():
             return
         which = self.problem.objectives[int(np.flatnonzero(wrong.any(axis=1))[0])].column
