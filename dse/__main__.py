@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "sweep": "Evaluate every design of a study and find the Pareto front.",
     "front": "Print the front of a run.",
+    "certify": "Check the proof of an exact run.",
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
     "explain": "Show where each watt, dollar and gram of a design comes from.",

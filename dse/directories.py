@@ -79,17 +79,19 @@ def claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[st
     return manifest if finished else None
 
 
-def _clear(paths: RunPaths) -> None:
+def _clear(paths: RunPaths, *, keep: Path | None = None) -> None:
     """Remove the files of an earlier run, and nothing that is not its own; the manifest goes last."""
     paths.clean_staging()
     for file in _own(paths):
-        file.unlink(missing_ok=True)
+        if file != keep:
+            file.unlink(missing_ok=True)
 
 
 def _own(paths: RunPaths) -> list[Path]:
     """The files of a run, the manifest last."""
     pictures = [file for kind in ("*.png", "*.svg") for file in paths.figures.glob(kind)]
-    return [*paths.parts(), *pictures, paths.front, paths.study, paths.manifest]
+    proof = [*paths.leaf_parts(), paths.certificate, paths.checkpoint]
+    return [*paths.parts(), *pictures, *proof, paths.front, paths.study, paths.manifest]
 
 
 def check_space(directory: Path, needed_bytes: int) -> None:
@@ -111,8 +113,12 @@ def check_space(directory: Path, needed_bytes: int) -> None:
 
 
 @contextmanager
-def undone_on_error(directory: Path) -> Iterator[None]:
-    """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made."""
+def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[None]:
+    """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made.
+
+    A run that is `resumable` keeps the checkpoint that is there, and all it has when it is interrupted by hand.
+    """
+    paths = RunPaths(directory)
     made = []
     parent = directory.absolute()
     while not parent.exists():
@@ -120,9 +126,11 @@ def undone_on_error(directory: Path) -> Iterator[None]:
         parent = parent.parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _clear(RunPaths(directory))
+        _clear(paths, keep=paths.checkpoint if resumable else None)
         yield
     except BaseException as error:
+        if resumable and isinstance(error, KeyboardInterrupt) and paths.checkpoint.is_file():
+            raise
         _undo(directory, made)
         if isinstance(error, OSError):
             raise _refused(directory, error) from None
@@ -133,7 +141,7 @@ def _undo(directory: Path, made: list[Path]) -> None:
     paths = RunPaths(directory)
     try:
         _clear(paths)
-        for folder in (paths.designs, paths.figures):
+        for folder in (paths.designs, paths.figures, paths.leaves):
             if folder.is_dir():
                 folder.rmdir()
         for folder in made:

@@ -28,6 +28,7 @@ from dse.errors import OutputError, RunError, StudyError
 from dse.hardware import HardwareFiles
 from dse.plan import problem_of
 from dse.study import Study, load_study
+from results.columns import Column
 from results.manifest import read_manifest, write_manifest
 from results.provenance import provenance
 from results.store import RunPaths, read_frame, write_file, write_table
@@ -140,11 +141,10 @@ class PartWriter:
         """Write part `number`."""
         return self.write(self.paths.part(number), table)
 
-    def write(self, path: Path, table: Table) -> dict[str, str]:
+    def write(self, path: Path, table: Table, *, columns: Mapping[str, Column] | None = None) -> dict[str, str]:
         """Write a table to any path of the run; return its digest under its path within the run."""
-        info = write_table(
-            path, table, columns=self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
-        )
+        defined = self.problem.columns() if columns is None else columns
+        info = write_table(path, table, columns=defined, metadata=self.metadata, staging=self.paths.staging)
         return {path.relative_to(self.paths.dir).as_posix(): info.sha256}
 
 
@@ -225,15 +225,20 @@ def sweep(
     if workers < 1:
         raise StudyError(f"workers: expected at least 1, got {workers}")
     size = study.grid_size()
+    exact = study.search.method == "exact"
     check_size(study, size)
     problem = problem_of(study)
-    keep = study.output.keep or ("all" if size <= MOST_KEPT else "front")
+    keep = study.output.keep or ("all" if size <= MOST_KEPT and not exact else "front")
     directory = Path(out if out is not None else str(study.output.dir))
     manifest = _manifest(study, problem, keep, workers)
     finished = directories.claim(directory, manifest, fresh=fresh)
     if finished is not None:
         return Run(directory, finished, already=True)
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
+    if exact:
+        from dse.exact_runs import sweep_exact
+
+        return sweep_exact(study, problem, directory, manifest, progress, fresh=fresh)
     with directories.undone_on_error(directory):
         try:
             return _write_run(study, problem, directory, manifest, workers, progress)
@@ -244,14 +249,19 @@ def sweep(
 
 
 def check_size(study: Study, size: int) -> None:
-    """Raise StudyError if a grid is too large to enumerate."""
+    """Raise StudyError if a grid is too large for its method."""
+    if study.search.method == "exact":
+        from dse.exact_runs import check_exact
+
+        check_exact(study, size)
+        return
     if size <= MOST_GRID_POINTS:
         return
     axes = sorted(((len(a.values), a.name) for a in study.column_axes), reverse=True)
     largest = ", ".join(f"{name} {count:,}" for count, name in axes if count > 1)
     raise StudyError(
         f"the grid has {size:,} designs; method grid evaluates at most {MOST_GRID_POINTS:,} "
-        f"(about an hour on one core). Use fewer points per axis ({largest}) or narrower ranges",
+        f"(about an hour on one core). Use method exact, fewer points per axis ({largest}) or narrower ranges",
         path=study.source_path,
         key="search.method",
     )
@@ -281,7 +291,7 @@ def _write_run(
     )
     seconds = time.perf_counter() - started
     front, _ = tally.front.finish()
-    files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else _empty(problem))
+    files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else empty_table(problem))
     if keep == "front":
         files |= writer(0, problem.table(directories.sampled_points(size, front, SAMPLE_ROWS, SAMPLE_SEED)))
     run = Run(
@@ -289,7 +299,7 @@ def _write_run(
         {
             **manifest,
             "status": "finished",
-            "finished": _now(),
+            "finished": now(),
             "designs": tally.designs,
             "feasible": tally.feasible,
             "infeasible": tally.designs - tally.feasible - tally.failed,
@@ -308,7 +318,8 @@ def _write_run(
     return run
 
 
-def _empty(problem: Problem) -> Table:
+def empty_table(problem: Problem) -> Table:
+    """Return the table of no designs, with every column."""
     import numpy as np
 
     from results.store import Categorical
@@ -330,7 +341,7 @@ def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[s
         "study_sha256": study.digest(),
         "data_sha256": data_digest(),
         "versions": provenance(),
-        "started": _now(),
+        "started": now(),
         "method": study.search.method,
         "efficiency": study_efficiency(study),
         "objectives": dict(study.objectives),
@@ -352,7 +363,8 @@ def _manifest(study: Study, problem: Problem, keep: str, workers: int) -> dict[s
     }
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time of day, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 

@@ -227,7 +227,18 @@ class Modelling(Part):
 class Search(Part):
     """How designs are chosen."""
 
-    method: Annotated[str, Choice(("grid",), planned=("exact", "nsga2", "sample", "random"))] = "grid"
+    method: Annotated[str, Choice(("grid", "exact"), planned=("nsga2", "sample", "random"))] = "grid"
+    #: of method exact: how much worse than a design left out one of the front may be, as a share of each objective
+    epsilon: Annotated[float, Number(least=0.0, most=10.0)] = 0.0
+    #: of method exact: after it the search stops with the epsilon it can prove
+    time_limit: Annotated[float | None, Quantity("second", optional=True)] = None
+
+    @model_validator(mode="after")
+    def _fields_belong_to_the_method(self) -> Search:
+        given = [key for key in ("epsilon", "time_limit") if getattr(self, key)]
+        if given and self.method != "exact":
+            raise ValueError(f"{given[0]} needs method exact, got method {self.method}")
+        return self
 
 
 class Output(Part):

@@ -62,6 +62,21 @@ class RunPaths:
         return self.dir / "figures"
 
     @property
+    def certificate(self) -> Path:
+        """What an exact search claims to have proven."""
+        return self.dir / "certificate.json"
+
+    @property
+    def leaves(self) -> Path:
+        """Directory of the parts that hold the boxes of a certificate."""
+        return self.dir / "certificate"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of an exact search that is under way."""
+        return self.dir / "checkpoint.npz"
+
+    @property
     def staging(self) -> Path:
         """Directory of unfinished files; beside `designs`, because readers of a data set choke on strangers in it."""
         return self.dir / "_staging"
@@ -73,6 +88,14 @@ class RunPaths:
     def parts(self) -> list[Path]:
         """Files of the parts that exist, in order."""
         return sorted(self.designs.glob("part-*.parquet"))
+
+    def leaf_part(self, number: int) -> Path:
+        """File of one part of the boxes of a certificate, counted from 0."""
+        return self.leaves / f"leaves-{number:06d}.parquet"
+
+    def leaf_parts(self) -> list[Path]:
+        """Files of the boxes of a certificate that exist, in order."""
+        return sorted(self.leaves.glob("leaves-*.parquet"))
 
     def clean_staging(self) -> None:
         """Remove the directory of unfinished files, with what a killed process left; for when nothing is written."""
@@ -195,6 +218,12 @@ def write_file(path: Path, data: bytes, *, staging: Path | None = None) -> None:
     """
     with _written_aside(path, staging) as file:
         file.write(data)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal; raise OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(

@@ -337,6 +337,7 @@ def run_search(
     *,
     clock: Callable[[], float] = time.monotonic,
     after_step: Callable[[Search], None] | None = None,
+    spent: float = 0.0,
 ) -> bool:
     """Step until nothing is open or the time is over; return whether it is finished.
 
@@ -347,9 +348,11 @@ def run_search(
         Seconds; for tests.
     after_step : callable, optional
         Called between steps, when all there is is in the archive, the tree and the open boxes.
+    spent : float
+        Seconds of the limit that an earlier part of the search has used.
     """
     limit = search.options.time_limit_s
-    started = clock()
+    started = clock() - spent
     while not search.done:
         if limit is not None and clock() - started >= limit:
             break

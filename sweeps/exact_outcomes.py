@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.archive import relaxed
-from sweeps.boxes import DOMINATED, INFEASIBLE, Indices, Segment, volumes
-from sweeps.exact import Options, Search
+from sweeps.bounds import BoxBounds, Corners
+from sweeps.boxes import DOMINATED, INFEASIBLE, Grid, Indices, Segment, volumes
+from sweeps.exact import NotPositive, Options, Search
 from sweeps.problem import Objective, Problem
 from sweeps.scenario import Limit, Scenario
 
@@ -19,6 +20,21 @@ Floats = NDArray[np.float64]
 _MOST_EPSILON = 1e6
 _STEP = 1.25
 _PAIRS = 4_000_000
+
+
+def check_positive(problem: Problem) -> None:
+    """Raise NotPositive if an objective may be 0 or negative: an epsilon is a share of it."""
+    for number in range(problem.space.scenarios):
+        grid = Grid(problem.space)
+        scenario = problem.scenario(number)
+        bounds = BoxBounds(scenario, [(objective.column, 1.0) for objective in problem.objectives])
+        low, high = (grid.columns(end) for end in grid.root())
+        for objective, (least,) in zip(problem.objectives, bounds.of(Corners(low, high, scenario)), strict=True):
+            if np.isfinite(least) and least <= 0:
+                raise NotPositive(
+                    f"{objective.column} may be as little as {least + 0.0:.3g} in this space; epsilon is a share of each "
+                    "objective, which must be above 0 everywhere: use epsilon: 0, or leave that objective out"
+                )
 
 
 def close_open_boxes(search: Search) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
@@ -29,15 +30,48 @@ def summary(run: Run) -> str:
     lines = []
     if run.already:
         lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
-    feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
-    lines.append(f"{run.study.name}: {m['designs']:,} designs, {feasible}, {m['front']:,} on the front")
+    if m["method"] == "exact":
+        lines += exact_lines(run.study.name, m)
+    else:
+        feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
+        lines.append(f"{run.study.name}: {m['designs']:,} designs, {feasible}, {m['front']:,} on the front")
+    speed = "" if m["method"] == "exact" else f", {_rate(m['designs_per_s'])}"
     lines.append(
-        f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
+        f"{m['seconds']:.1f} s{speed}; efficiency: {m['efficiency']}"
         + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
     )
     front = run.front()
-    lines += ["", _picks(run, front) if len(front) else no_front(run), "", *_files(run)]
+    nothing = no_exact_front(m) if m["method"] == "exact" else no_front(run)
+    lines += ["", _picks(run, front) if len(front) else nothing, "", *_files(run)]
     return "\n".join(lines)
+
+
+def exact_lines(name: str, m: Mapping[str, Any]) -> list[str]:
+    """What an exact search has proven, and where the designs went that nobody evaluated."""
+    search = m["search"]
+    if search["epsilon"] is None:
+        proven = "exact: stopped by its time limit before anything was proven"
+    elif search["epsilon"] == 0.0:
+        proven = "exact: proven"
+    else:
+        proven = f"exact: proven, every design is within {100 * search['epsilon']:.3g} % of one of the front"
+        proven += "" if search["finished"] else " (stopped by its time limit)"
+    infeasible = sum(search["infeasible"].values())
+    return [
+        f"{name}: {m['designs']:,} designs, {m['front']:,} on the front; {proven}",
+        f"{search['evaluated']:,} designs evaluated; pruned as dominated {search['dominated']:,}, "
+        f"beyond a limit {infeasible:,}, with more of what does not help {search['flat']:,}",
+    ]
+
+
+def no_exact_front(m: Mapping[str, Any]) -> str:
+    """Which limits leave nothing, and how many designs each was found to rule out."""
+    told = [f"  {line}" for line in m["search"]["emptied_by"]]
+    counts = [
+        f"  {count:,} designs are ruled out first by: {reason}"
+        for reason, count in sorted(m["search"]["infeasible"].items(), key=lambda item: -item[1])
+    ]
+    return "\n".join(["no feasible design was found", *told, *counts])
 
 
 def _rate(designs_per_s: float) -> str:
@@ -80,6 +114,9 @@ def _files(run: Run) -> list[str]:
         (shown_path(paths.front), "the front, every column"),
         (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
     ]
+    if paths.certificate.is_file():
+        parts = paths.leaf_parts()
+        files.append((shown_path(paths.certificate), f"the proof, with {len(parts)} Parquet part{'s' * (len(parts) != 1)}"))
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
@@ -97,7 +134,8 @@ def shown_path(path: Path) -> str:
 def study_summary(study: Study, problem: Problem) -> str:
     """What a study would do: its size, axes, workloads, objectives and limits."""
     size = study.grid_size()
-    lines = [f"{study.name}: {size:,} designs, about {_duration(size / 5e6)} on one core", ""]
+    work = "searched exactly" if study.search.method == "exact" else f"about {_duration(size / 5e6)} on one core"
+    lines = [f"{study.name}: {size:,} designs, {work}", ""]
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
