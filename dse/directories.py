@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,11 +79,11 @@ def claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[st
     return manifest if finished else None
 
 
-def _clear(paths: RunPaths, *, keep: Path | None = None) -> None:
+def _clear(paths: RunPaths, *, keep: Collection[Path] = ()) -> None:
     """Remove the files of an earlier run, and nothing that is not its own; the manifest goes last."""
     paths.clean_staging()
     for file in _own(paths):
-        if file != keep:
+        if file not in keep:
             file.unlink(missing_ok=True)
 
 
@@ -116,7 +116,8 @@ def check_space(directory: Path, needed_bytes: int) -> None:
 def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[None]:
     """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made.
 
-    A run that is `resumable` keeps the checkpoint that is there, and all it has when it is interrupted by hand.
+    A run that is `resumable` keeps the checkpoint that is there, with the manifest that says whose it is, and all it
+    has when it is interrupted by hand.
     """
     paths = RunPaths(directory)
     made = []
@@ -126,7 +127,7 @@ def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[Non
         parent = parent.parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _clear(paths, keep=paths.checkpoint if resumable else None)
+        _clear(paths, keep=(paths.checkpoint, paths.manifest) if resumable else ())
         yield
     except BaseException as error:
         if resumable and isinstance(error, KeyboardInterrupt) and paths.checkpoint.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from sweeps.audit import audit
 from sweeps.boxes import OpenBoxes, Segment, Tree
 from sweeps.certificate import Leaves, leaf_columns, leaf_tables, leaves_from, leaves_of
 from sweeps.certify import Checked, certify
-from sweeps.exact import MOST_DESIGNS, Counts, NotPositive, Options, Search, run_search
+from sweeps.exact import MOST_DESIGNS, Counts, NotPositiveError, Options, Search, run_search
 from sweeps.exact_outcomes import check_positive, close_open_boxes, emptied_by
 from sweeps.feasible import DEMAND, DEMAND_REASON, PHYSICAL
 from sweeps.problem import Problem
@@ -74,11 +75,11 @@ def sweep_exact(
         if options.epsilon > 0:
             check_positive(problem)
         state = None if fresh else _checkpoint(paths, manifest)
-        with directories.undone_on_error(directory, resumable=state is not None or not fresh):
+        with directories.undone_on_error(directory, resumable=not fresh):
             write_manifest(directory, {**manifest, "status": "running"})
             write_file(paths.study, study.text.encode(), staging=paths.staging)
             return _write_run(_Work(study, problem, options, directory, manifest), state, progress)
-    except NotPositive as error:
+    except NotPositiveError as error:
         raise StudyError(str(error), path=study.source_path, key="search.epsilon") from None
 
 
@@ -115,8 +116,12 @@ def _started(work: _Work, state: dict[str, Any] | None) -> tuple[Search, float]:
         search.seed()
         return search, 0.0
     told = json.loads(str(state["told"]))
-    search.archive = Archive.restored({k[8:]: v for k, v in state.items() if k.startswith("archive_")}, work.options.epsilon)
-    search.tree = Tree.restored({k[5:]: v for k, v in state.items() if k.startswith("tree_")}, work.problem.space.scenarios)
+    search.archive = Archive.restored(
+        {k[8:]: v for k, v in state.items() if k.startswith("archive_")}, work.options.epsilon
+    )
+    search.tree = Tree.restored(
+        {k[5:]: v for k, v in state.items() if k.startswith("tree_")}, work.problem.space.scenarios
+    )
     search.counts = Counts(**told["counts"])
     ends = np.cumsum(told["rows"])
     search.open = OpenBoxes(
@@ -171,7 +176,7 @@ def _checkpoint(paths: RunPaths, manifest: Mapping[str, Any]) -> dict[str, Any] 
         with np.load(paths.checkpoint, allow_pickle=False) as stored:
             state = {name: stored[name] for name in stored.files}
         same = json.loads(str(state["told"]))["key"] == _key(manifest)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return state if same else None
 
@@ -195,7 +200,7 @@ def _store(
     files |= writer(0, problem.table(directories.sampled_points(problem.space.size, front, SAMPLE_ROWS, SAMPLE_SEED)))
     leaves = leaves_of(search)
     limits = search.rules(0).margin_names
-    parts = {}
+    parts: dict[str, str] = {}
     for number, table in enumerate(leaf_tables(leaves, problem, limits)):
         parts |= writer.write(paths.leaf_part(number), table, columns=leaf_columns(problem))
     k = search.counts

@@ -36,7 +36,7 @@ def flat_resources(operators: Operators, slow: Corner, fast: Corner) -> tuple[Ma
         (n,) or a single value each, in the order of :data:`RESOURCES`; False where it is not proven. Nothing is proven
         where memory computes, and only compute where flash has a port of its own.
     """
-    flat = [np.bool_(True)] * len(RESOURCES)
+    flat = [np.asarray(True) for _ in RESOURCES]
     direct = slow[1].port is not None
     if slow[0].pim is not None:
         return tuple(np.asarray(False) for _ in RESOURCES)
@@ -46,8 +46,9 @@ def flat_resources(operators: Operators, slow: Corner, fast: Corner) -> tuple[Ma
         slow_bytes = operator_traffic(row, slow[1], slow[0].tile_bytes)
         fast_bytes = operator_traffic(row, fast[1], fast[0].tile_bytes)
         # Bytes only fall towards `fast`: the same at both ends, they are the same in between.
-        steady = np.asarray(np.asarray(slow_bytes.dram) == np.asarray(fast_bytes.dram)), np.asarray(
-            np.asarray(slow_bytes.flash) == np.asarray(fast_bytes.flash)
+        steady = (
+            np.asarray(np.asarray(slow_bytes.dram) == np.asarray(fast_bytes.dram)),
+            np.asarray(np.asarray(slow_bytes.flash) == np.asarray(fast_bytes.flash)),
         )
         found = _RULES[slow[0].overlap](at_slow, at_fast, *steady)
         flat = [a & b for a, b in zip(flat, found, strict=True)]
@@ -69,7 +70,9 @@ def _most(*terms: Number) -> Number:
     return result
 
 
-def _of_largest(slow: tuple[Number, ...], fast: tuple[Number, ...], dram_steady: Mask, flash_steady: Mask) -> list[Mask]:
+def _of_largest(
+    slow: tuple[Number, ...], fast: tuple[Number, ...], dram_steady: Mask, flash_steady: Mask
+) -> list[Mask]:
     """Time is the largest of all ceilings."""
     compute, vector, sram, dram, flash, link = fast
     core = _most(compute, vector, link)
@@ -104,7 +107,7 @@ def _of_sum(slow: tuple[Number, ...], fast: tuple[Number, ...], dram_steady: Mas
 
 def _of_turns(slow: tuple[Number, ...], fast: tuple[Number, ...], dram_steady: Mask, flash_steady: Mask) -> list[Mask]:
     """Transfers and arithmetic in turn, unless the on-chip port outlasts them."""
-    compute, vector, sram, dram, flash, link = fast
+    compute, vector, _, dram, flash, link = fast
     off_chip = np.where(dram_steady, dram, 0.0), np.where(flash_steady, flash, 0.0)
     in_turn = _most(*off_chip) + (compute + vector) + link
     nothing = np.asarray((slow[0] == 0) & (slow[1] == 0))

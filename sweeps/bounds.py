@@ -202,9 +202,7 @@ def _names_by_source(along: Mapping[str, Directions]) -> dict[str, list[str]]:
     return found
 
 
-def _wanted(
-    of: Signs, along: Mapping[str, Directions], sense: float
-) -> tuple[dict[str, Pattern], tuple[int, ...]]:
+def _wanted(of: Signs, along: Mapping[str, Directions], sense: float) -> tuple[dict[str, Pattern], tuple[int, ...]]:
     """Return the ends at which each factor serves a column best, and the axes on which that is not known."""
     patterns: dict[str, Pattern] = {}
     unsure: set[int] = set()

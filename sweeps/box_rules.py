@@ -103,17 +103,16 @@ class BoxRules:
         along = all_directions(self.scenario)
         result: list[tuple[str, ...] | None] = []
         for axis in _AXES:
-            pulling: list[str] | None = []
+            pulling, known = [], True
             for factor, sign in column_signs(column, self.scenario).items():
                 direction = along[factor][axis]
                 if direction == FLAT:
                     continue
                 if sign is None or direction is None:
-                    pulling = None
-                    break
-                if direction * sign * sense < 0:
+                    known = False
+                elif direction * sign * sense < 0:
                     pulling.append(factor)
-            result.append(None if pulling is None else tuple(pulling))
+            result.append(tuple(pulling) if known else None)
         return result
 
     def _all_flat(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Grid:
 
 def volumes(low: Ranks, high: Ranks) -> Indices:
     """Return the designs in each box."""
-    return np.prod(high.astype(np.int64) - low + 1, axis=1)
+    return np.asarray(np.prod(high.astype(np.int64) - low + 1, axis=1), dtype=np.int64)
 
 
 def designs_of(low: Ranks, high: Ranks) -> tuple[Ranks, Indices]:
@@ -128,15 +129,11 @@ class OpenBoxes:
 class Tree:
     """Every box by number: what became of it, and where it was cut.
 
-    Attributes
-    ----------
-    kind : ndarray of int8
-        Of :data:`KINDS`.
-    axis, cut, left : ndarray
-        Of a box that was cut: its first child holds the levels up to `cut` of `axis` and has the number `left`, the
-        second one the next.
-    detail : ndarray of int64
-        The point that dominates it, the limit it breaks, or the axis on which it is flat.
+    Notes
+    -----
+    Its columns are ``kind``, of :data:`KINDS`; ``axis``, ``cut`` and ``left`` of a box that was cut: its first child
+    holds the levels up to `cut` of `axis` and has the number `left`, the second one the next; and ``detail``: the point
+    that dominates it, the limit it breaks, or the axis on which it is flat.
     """
 
     _FIELDS = (("kind", np.int8), ("axis", np.int8), ("cut", np.int32), ("left", np.int32), ("detail", np.int64))
@@ -144,14 +141,12 @@ class Tree:
     def __init__(self, roots: int) -> None:
         self.roots = roots
         self.size = 0
-        self._room: dict[str, NDArray[np.generic]] = {name: np.zeros(1024, dtype=d) for name, d in self._FIELDS}
+        self._room: dict[str, NDArray[Any]] = {name: np.zeros(1024, dtype=d) for name, d in self._FIELDS}
         self.grow(roots)
 
-    def __getattr__(self, name: str) -> NDArray[np.generic]:
-        room = self.__dict__.get("_room", {})
-        if name not in room:
-            raise AttributeError(name)
-        return room[name][: self.size]
+    def __getitem__(self, name: str) -> Indices:
+        """Return a column of all boxes."""
+        return self._room[name][: self.size]
 
     def grow(self, count: int) -> Indices:
         """Add open boxes and return their numbers."""
@@ -174,7 +169,7 @@ class Tree:
         """Cut boxes in two after a level of an axis and return the numbers of their first children."""
         left = self.grow(2 * len(numbers))[::2]
         for name, values in (("kind", SPLIT), ("axis", axis), ("cut", at), ("left", left)):
-            self._room[name][numbers] = values  # type: ignore[call-overload]
+            self._room[name][numbers] = values
         return left
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -55,7 +55,7 @@ class Leaves:
 def leaves_of(search: Search) -> Leaves:
     """Return the leaves of a search's tree; each witness is a point of the front."""
     tree = search.tree
-    kind, axis, cut, left = (getattr(tree, name) for name in ("kind", "axis", "cut", "left"))
+    kind, axis, cut, left = (tree[name] for name in ("kind", "axis", "cut", "left"))
     levels = [np.arange(tree.roots, dtype=np.int64)]
     while True:
         parents = levels[-1][kind[levels[-1]] == SPLIT]
@@ -84,7 +84,7 @@ def leaves_of(search: Search) -> Leaves:
         rows = at[ends]
         result.scenario[rows], result.depth[rows] = scenario[ends], depth
         result.low[rows], result.high[rows] = low[ends], high[ends]
-        result.kind[rows], result.detail[rows] = kind[level[ends]], tree.detail[level[ends]]
+        result.kind[rows], result.detail[rows] = kind[level[ends]], tree["detail"][level[ends]]
         parents = level[split]
         first = at[split]
         at = np.stack([first, first + below[left[parents]]], axis=1).reshape(-1)
@@ -122,7 +122,9 @@ def leaf_columns(problem: Problem) -> dict[str, Column]:
             columns.append(Column(f"{name}_{end}", "1", meaning, None, "status"))
     columns += [
         Column("end", "1", "why the box holds nothing more for the front", None, "status"),
-        Column("because", "1", "limit that all of an infeasible box breaks, or axis on which it is flat", None, "status"),
+        Column(
+            "because", "1", "limit that all of an infeasible box breaks, or axis on which it is flat", None, "status"
+        ),
         Column("witness", "1", "point of the front that dominates the box, else -1", None, "status"),
     ]
     return {c.name: c for c in columns}

@@ -85,7 +85,7 @@ class Checker:
             self._fail("a design is on the front twice")
         if len(self._front) and not 0 <= self._front[0] <= self._front[-1] < self.problem.space.size:
             self._fail("a point of the front is not in the space")
-            self._front = self._front[:0]
+            self._front, self._values = self._front[:0], self._values[:, :0]
         scenarios, ranks = self.grid.ranks(self._front)
         for scenario in np.unique(scenarios):
             at = np.flatnonzero(scenarios == scenario)
@@ -247,7 +247,9 @@ def _nothing() -> Leaves:
 
 
 def _both(one: Leaves, other: Leaves) -> Leaves:
-    return Leaves(*(np.concatenate([a, b]) for a, b in zip(one.__dict__.values(), other.__dict__.values(), strict=True)))
+    return Leaves(
+        *(np.concatenate([a, b]) for a, b in zip(one.__dict__.values(), other.__dict__.values(), strict=True))
+    )
 
 
 def _joined(boxes: Leaves) -> Leaves:

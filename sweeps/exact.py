@@ -82,7 +82,7 @@ class Counts:
     evaluated : int
         Designs evaluated, some more than once.
     failed : int
-        Of these, feasible ones whose objectives came out as no number.
+        Of these evaluations, those of feasible designs whose objectives came out as no number.
     boxes : int
         Boxes whose bounds were computed.
     dominated, flat, enumerated : int
@@ -100,7 +100,7 @@ class Counts:
     broken: dict[str, int] = field(default_factory=dict)
 
 
-class NotPositive(ValueError):
+class NotPositiveError(ValueError):
     """An objective that may be 0 or negative, and an epsilon that is a share of it."""
 
 
@@ -210,7 +210,7 @@ class Search:
         if not wrong.any():
             return
         which = self.problem.objectives[int(np.flatnonzero(wrong.any(axis=1))[0])].column
-        raise NotPositive(
+        raise NotPositiveError(
             f"{which} is {float(np.min(values[wrong] * 1.0)):g} for a design; epsilon is a share of each objective, "
             "which must be above 0 everywhere: use epsilon: 0, or leave that objective out"
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sweeps.archive import relaxed
 from sweeps.bounds import BoxBounds, Corners
 from sweeps.boxes import DOMINATED, INFEASIBLE, Grid, Indices, Segment, volumes
-from sweeps.exact import NotPositive, Options, Search
+from sweeps.exact import NotPositiveError, Options, Search
 from sweeps.problem import Objective, Problem
 from sweeps.scenario import Limit, Scenario
 
@@ -23,7 +23,7 @@ _PAIRS = 4_000_000
 
 
 def check_positive(problem: Problem) -> None:
-    """Raise NotPositive if an objective may be 0 or negative: an epsilon is a share of it."""
+    """Raise NotPositiveError if an objective may be 0 or negative: an epsilon is a share of it."""
     for number in range(problem.space.scenarios):
         grid = Grid(problem.space)
         scenario = problem.scenario(number)
@@ -31,8 +31,9 @@ def check_positive(problem: Problem) -> None:
         low, high = (grid.columns(end) for end in grid.root())
         for objective, (least,) in zip(problem.objectives, bounds.of(Corners(low, high, scenario)), strict=True):
             if np.isfinite(least) and least <= 0:
-                raise NotPositive(
-                    f"{objective.column} may be as little as {least + 0.0:.3g} in this space; epsilon is a share of each "
+                shown = least if least < -1e-200 else 0.0
+                raise NotPositiveError(
+                    f"{objective.column} may be as little as {shown:.3g} in this space; epsilon is a share of each "
                     "objective, which must be above 0 everywhere: use epsilon: 0, or leave that objective out"
                 )
 
@@ -86,7 +87,7 @@ def _possible(search: Search, boxes: Segment) -> tuple[Floats, NDArray[np.bool_]
         name = rules.margin_names[int(i)]
         count = int(sizes[broken & (worst == i)].sum())
         search.counts.broken[name] = search.counts.broken.get(name, 0) + count
-    return rules.objectives(corners), ~broken
+    return rules.objectives(corners), np.asarray(~broken)
 
 
 def _least_epsilon(search: Search, bounds: Floats, least: float) -> tuple[float | None, Indices]:
@@ -105,9 +106,7 @@ def _least_epsilon(search: Search, bounds: Floats, least: float) -> tuple[float 
     return None, witness
 
 
-def _exactly(
-    search: Search, bounds: Floats, rows: Indices, witness: Indices, epsilon: float
-) -> tuple[float, Indices]:
+def _exactly(search: Search, bounds: Floats, rows: Indices, witness: Indices, epsilon: float) -> tuple[float, Indices]:
     """Return less than `epsilon` where that is cheap to find: the share of each pair of box and member."""
     values = search.archive.values
     if bounds.shape[1] * values.shape[1] > _PAIRS:

@@ -38,7 +38,11 @@ def summary(run: Run) -> str:
     speed = "" if m["method"] == "exact" else f", {_rate(m['designs_per_s'])}"
     lines.append(
         f"{m['seconds']:.1f} s{speed}; efficiency: {m['efficiency']}"
-        + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
+        + (
+            f"; {m['failed']:,} {'evaluations' if m['method'] == 'exact' else 'designs'} gave no number"
+            if m["failed"]
+            else ""
+        )
     )
     front = run.front()
     nothing = no_exact_front(m) if m["method"] == "exact" else no_front(run)
@@ -116,7 +120,9 @@ def _files(run: Run) -> list[str]:
     ]
     if paths.certificate.is_file():
         parts = paths.leaf_parts()
-        files.append((shown_path(paths.certificate), f"the proof, with {len(parts)} Parquet part{'s' * (len(parts) != 1)}"))
+        files.append(
+            (shown_path(paths.certificate), f"the proof, with {len(parts)} Parquet part{'s' * (len(parts) != 1)}")
+        )
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
