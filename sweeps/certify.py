@@ -172,15 +172,20 @@ class Checker:
         sizes = volumes(low, high)
         # A leaf is small: a box that is not would be a claim nobody should believe without work, so work in pieces.
         for part in np.array_split(np.arange(len(low)), max(1, int(sizes.sum() // (8 * _AT_ONCE)))):
-            ranks, _ = designs_of(low[part], high[part])
-            feasible, values = self._evaluated(scenario, ranks)
-            keep = feasible & np.isfinite(values).all(axis=0)
-            points = self.grid.points(scenario, ranks[keep])
-            self._reached.add(points, list(relaxed(values[:, keep], self.epsilon)))
+            self._reach(scenario, designs_of(low[part], high[part])[0])
+
+    def _reach(self, scenario: int, ranks: Ranks) -> None:
+        """Evaluate designs, which the front must be as good as."""
+        feasible, values = self._evaluated(scenario, ranks)
+        keep = feasible & np.isfinite(values).all(axis=0)
+        points = self.grid.points(scenario, ranks[keep])
+        self._reached.add(points, list(relaxed(values[:, keep], self.epsilon)))
 
     def finish(self) -> Checked:
         """Return what the check found, after all leaves."""
         self._check_cover()
+        if self.epsilon == 0.0:
+            self._take_neighbours()
         points, values = self._reached.finish()
         if self.epsilon == 0.0:
             if not np.array_equal(np.unique(points), self._front):
@@ -188,7 +193,6 @@ class Checker:
                 self._fail(
                     f"{len(missing)} designs belong on the front and are not there, {len(extra)} are there and do not"
                 )
-            self._check_ties()
         else:
             # Whatever is on top of all that was reached must be a member of the front.
             ours = {row.tobytes() for row in np.ascontiguousarray(self._values.T)}
@@ -209,19 +213,15 @@ class Checker:
         if not whole or sum(self.result.designs.values()) != self.problem.space.size:
             self._fail("the boxes are not the whole space, each design once")
 
-    def _check_ties(self) -> None:
-        """Check that designs next to a front member with the same objectives are on the front: flat boxes hide them."""
+    def _take_neighbours(self) -> None:
+        """Evaluate the designs one level above a front member: ties, which flat boxes hide, and what rounding made."""
         scenarios, ranks = self.grid.ranks(self._front)
         for axis in range(AXES):
             inside = np.flatnonzero(ranks[:, axis] + 1 < self.grid.shape[axis])
             near = ranks[inside].copy()
             near[:, axis] += 1
             for scenario in np.unique(scenarios[inside]):
-                at = np.flatnonzero(scenarios[inside] == scenario)
-                feasible, values = self._evaluated(int(scenario), near[at])
-                same = feasible & (values == self._values[:, inside[at]]).all(axis=0)
-                if not np.isin(self.grid.points(int(scenario), near[at[same]]), self._front).all():
-                    self._fail("a design with the objectives of a front member is missing from the front")
+                self._reach(int(scenario), near[scenarios[inside] == scenario])
 
 
 def certify(problem: Problem, epsilon: float, front: Indices, parts: Iterable[Leaves]) -> Checked:

@@ -314,7 +314,7 @@ class Search:
         return np.asarray(gains.argmax(axis=0), dtype=np.int64)
 
     def add_ties(self) -> None:
-        """Add designs with the objectives of a front member that lie next to it: a flat axis may hide them."""
+        """Try the designs one level above front members: a flat axis may hide ties, and what rounding made better."""
         self.archive.flush()
         looked: Indices = np.empty(0, dtype=np.int64)
         while len(fresh := np.setdiff1d(self.archive.points, looked)):

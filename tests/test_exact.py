@@ -43,7 +43,7 @@ def found(problem: Problem, options: Options) -> Search:
     return search
 
 
-@settings(deadline=None, max_examples=210)
+@settings(deadline=None, max_examples=200)
 @given(problem=problems(), options=SMALL)
 def test_exact_is_enumeration_ties_and_all(problem: Problem, options: Options) -> None:
     points, values = run_grid(problem).front.finish()
@@ -61,7 +61,7 @@ def checked(search: Search, leaves: Leaves | None = None, front: np.ndarray | No
     return certify(search.problem, search.options.epsilon, search.archive.points if front is None else front, parts)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(problem=problems(), options=SMALL)
 def test_the_certificate_of_every_search_holds(problem: Problem, options: Options) -> None:
     search = found(problem, options)
@@ -73,7 +73,7 @@ def test_the_certificate_of_every_search_holds(problem: Problem, options: Option
         assert less.failures
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(problem=problems(positive=True), options=SMALL, epsilon=st.sampled_from([0.001, 0.05, 0.5]))
 def test_with_an_epsilon_every_design_is_within_it(problem: Problem, options: Options, epsilon: float) -> None:
     search = found(problem, replace(options, epsilon=epsilon))

@@ -342,7 +342,7 @@ WRONG = {  # what stands in the study above, what is put there, what the message
     "keep": ("keep: all", "keep: some", "output.keep: expected one of all, front, got"),
     "path in a name": ("name: llama3-8b-edge", "name: ../x", "name: expected 1 to 80 letters"),
     "dots as a name": ("name: llama3-8b-edge", "name: ..", "name: expected 1 to 80 letters"),
-    "section": ("search: {method: grid}", "search: grid", 'search: expected a mapping with keys such as method, got "grid"'),
+    "section": ("search: {method: grid}", "search: grid", 'search: expected a mapping with keys such as method, epsilon, time_limit, got "grid"'),
     "path": ("  flash: ", "  technology.nod: [5nm]\n  flash: ", 'design: unknown key "technology.nod" (did you mean "technology.node"?)'),
     "no such workload": ("  flash: ", "  workloads.1.batch: [1]\n  flash: ", "there is no such workload: workloads.1.batch"),
     "two axes of one field": ("  flash: ", "  workloads.*.batch: [1, 2]\n  workloads.0.batch: [1, 2]\n  flash: ", "is an axis already"),
