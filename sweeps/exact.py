@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 
 MOST_DESIGNS = 2**62
 _EVALUATED_AT_ONCE = 32768
+_STACKED = 1024
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,9 @@ class Search:
         steps = [widest // d for d in (8, 16, 32) if widest // d >= 1]
         for step in steps:
             self._climb(step)
+        # The scenario with most of the front comes first: what it finds cuts off the others.
+        members = np.bincount(self.grid.ranks(self.archive.points)[0], minlength=self.problem.space.scenarios)
+        self.open.segments.sort(key=lambda segment: int(members[segment.scenario]))
 
     def _climb(self, step: int) -> None:
         """Look at the neighbours of what is new in the archive until little is."""
@@ -294,17 +298,12 @@ class Search:
 
     def _best_axis(self, boxes: Segment, rules: BoxRules) -> Indices:
         """Return the axis whose ends differ most in what the objectives are at least."""
-        corners = rules.corners(self.grid.columns(boxes.low), self.grid.columns(boxes.high))
         widths = boxes.high - boxes.low
         with np.errstate(all="ignore"):
-            here = np.log(np.abs(rules.objectives(corners)))
-            gains = np.zeros((AXES, corners.count))
-            for axis in range(AXES):
-                if not widths[:, axis].any():
-                    continue
-                for end in (0, 1):
-                    gain = np.abs(np.log(np.abs(rules.objectives(corners, {axis: end}))) - here)
-                    gains[axis] += np.where(np.isfinite(gain), gain, 0.0).sum(axis=0)
+            here, shrunk = (np.log(np.abs(bounds)) for bounds in self._shrunk_bounds(boxes, rules))
+            gains = np.abs(shrunk - here[:, None, :])
+        gains = np.where(np.isfinite(gains), gains, 0.0).sum(axis=0)
+        gains = gains[:AXES] + gains[AXES:]
         for axes in rules.unsure:
             for axis in axes:
                 gains[axis] += np.where(widths[:, axis] > 0, 1e6, 0.0)
@@ -312,6 +311,26 @@ class Search:
         gains += 1e-12 * widths.T
         gains[widths.T == 0] = -1.0
         return np.asarray(gains.argmax(axis=0), dtype=np.int64)
+
+    def _shrunk_bounds(self, boxes: Segment, rules: BoxRules) -> tuple[Floats, Floats]:
+        """Return the bounds of boxes, (objectives, n), and with each axis shrunk to its least or greatest level.
+
+        The latter are (objectives, 10, n): five axes at the least level, then at the greatest.
+        """
+        forced = [{axis: end} for end in (0, 1) for axis in range(AXES)]
+        count = len(boxes.number)
+        if count > _STACKED:
+            corners = rules.corners(self.grid.columns(boxes.low), self.grid.columns(boxes.high))
+            return rules.objectives(corners), np.stack([rules.objectives(corners, f) for f in forced], axis=1)
+        # Few boxes: what a call costs by itself is more than what corners shared between the calls would save.
+        low, high = (np.tile(ends, (1 + len(forced), 1)) for ends in (boxes.low, boxes.high))
+        for i, f in enumerate(forced, start=1):
+            for axis, end in f.items():
+                rows = slice(i * count, (i + 1) * count)
+                (high if end == 0 else low)[rows, axis] = (boxes.low if end == 0 else boxes.high)[:, axis]
+        bounds = rules.objectives(rules.corners(self.grid.columns(low), self.grid.columns(high)))
+        bounds = bounds.reshape(len(bounds), 1 + len(forced), count)
+        return bounds[:, 0], bounds[:, 1:]
 
     def add_ties(self) -> None:
         """Try the designs one level above front members: a flat axis may hide ties, and what rounding made better."""
