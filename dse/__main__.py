@@ -13,6 +13,7 @@ COMMANDS = {
     "sweep": "Evaluate the designs of a study and find the Pareto front.",
     "front": "Print the front of a run.",
     "compare": "Compare the fronts of several runs of one study.",
+    "certify": "Check the proof of an exact run.",
     "plot": "Draw the pictures of a run again.",
     "evaluate": "Evaluate given designs.",
     "explain": "Show where each watt, dollar and gram of a design comes from.",

@@ -95,8 +95,8 @@ def _own(paths: RunPaths) -> list[Path]:
     """The files of a run, the manifest last."""
     pictures = [file for kind in ("*.png", "*.svg") for file in paths.figures.glob(kind)]
     return [
-        *(*paths.parts(), *pictures, paths.uncertainty, paths.front, paths.history, paths.checkpoint),
-        *(paths.study, paths.manifest),
+        *(*paths.parts(), *pictures, *paths.leaf_parts(), paths.certificate, paths.uncertainty, paths.front),
+        *(paths.history, paths.checkpoint, paths.study, paths.manifest),
     ]
 
 
@@ -122,8 +122,10 @@ def check_space(directory: Path, needed_bytes: int) -> None:
 def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[None]:
     """Make the directory, clear it of an earlier run; if anything fails inside, remove what was written and made.
 
-    A run that is `resumable` keeps the checkpoint that is there, and all it has when it is interrupted by hand.
+    A run that is `resumable` keeps the checkpoint that is there, with what says whose it is, and all it has when it is
+    interrupted by hand.
     """
+    paths = RunPaths(directory)
     made = []
     parent = directory.absolute()
     while not parent.exists():
@@ -131,10 +133,10 @@ def undone_on_error(directory: Path, *, resumable: bool = False) -> Iterator[Non
         parent = parent.parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _clear(RunPaths(directory), resumable=resumable)
+        _clear(paths, resumable=resumable)
         yield
     except BaseException as error:
-        if resumable and isinstance(error, KeyboardInterrupt) and RunPaths(directory).checkpoint.is_file():
+        if resumable and isinstance(error, KeyboardInterrupt) and paths.checkpoint.is_file():
             raise
         _undo(directory, made)
         if isinstance(error, OSError):
@@ -146,7 +148,7 @@ def _undo(directory: Path, made: list[Path]) -> None:
     paths = RunPaths(directory)
     try:
         _clear(paths)
-        for folder in (paths.designs, paths.figures):
+        for folder in (paths.designs, paths.figures, paths.leaves):
             if folder.is_dir():
                 folder.rmdir()
         for folder in made:

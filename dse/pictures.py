@@ -54,7 +54,9 @@ def draw(run: Run) -> list[Path]:
         return []
     best = knee(minimized(run, front))
     objectives = run.objectives
-    counts = f"{run.manifest['designs']:,} designs, {run.manifest['feasible']:,} feasible, {len(front):,} on the front"
+    feasible = run.manifest["feasible"]
+    told = "" if feasible is None else f"{feasible:,} feasible, "
+    counts = f"{run.manifest['designs']:,} designs, {told}{len(front):,} on the front"
     counts = f"{counts}; efficiency: {short_efficiency(run.study)}"
     beside = marks(run, front)
     scatter = figures.scatter_matrix(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dse.catalogs import data_digest, is_path, models_beside
 from dse.efficiency_text import study_efficiency
@@ -44,6 +45,18 @@ class PartWriter:
             path, table, columns=columns or self.problem.columns(), metadata=self.metadata, staging=self.paths.staging
         )
         return {path.relative_to(self.paths.dir).as_posix(): info.sha256}
+
+
+def write_front(study: Study, writer: PartWriter, front: NDArray[np.int64]) -> dict[str, str]:
+    """Write the designs of the front, and their chances where the study asks for them; return digests by path."""
+    problem, paths = writer.problem, writer.paths
+    files = writer.write(paths.front, problem.table(front) if len(front) else empty_table(problem))
+    if study.uncertainty is not None:
+        from dse.uncertainty import defined, uncertainty_table
+
+        sampled = uncertainty_table(problem, front, study.uncertainty.samples, study.uncertainty.seed)
+        files |= writer.write(paths.uncertainty, sampled, defined(problem))
+    return files
 
 
 def empty_table(problem: Problem) -> Table:

@@ -24,7 +24,7 @@ from dse.catalogs import (
 from dse.errors import OutputError, RunError, StudyError
 from dse.hardware import HardwareFiles
 from dse.plan import problem_of
-from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED, PartWriter, empty_table, new_manifest, now
+from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED, PartWriter, new_manifest, now, write_front
 from dse.study import Study, load_study
 from results.manifest import read_manifest, write_manifest
 from results.run_paths import RunPaths
@@ -229,8 +229,9 @@ def sweep(
     if workers < 1:
         raise StudyError(f"workers: expected at least 1, got {workers}")
     size = most_designs(study)
+    exact = study.search.method == "exact"
     problem = problem_of(study)
-    keep = study.output.keep or ("all" if size <= MOST_KEPT else "front")
+    keep = study.output.keep or ("all" if size <= MOST_KEPT and not exact else "front")
     directory = Path(out if out is not None else str(study.output.dir))
     manifest = new_manifest(study, keep, workers)
     finished = directories.claim(directory, manifest, fresh=fresh)
@@ -239,6 +240,10 @@ def sweep(
     start = searches.start_points(study)
     manifest |= {} if start is None else {"start": start.tolist()}
     directories.check_space(directory, (size if keep == "all" else SAMPLE_ROWS) * BYTES_PER_ROW)
+    if exact:
+        from dse.exact_runs import sweep_exact
+
+        return sweep_exact(study, problem, directory, manifest, progress, fresh=fresh)
     with directories.undone_on_error(directory, resumable=not fresh):
         try:
             return _write_run(study, problem, directory, manifest, workers, progress)
@@ -263,14 +268,19 @@ def most_designs(study: Study) -> int:
 
 
 def check_size(study: Study, size: int) -> None:
-    """Raise StudyError if a grid is too large to enumerate."""
+    """Raise StudyError if a grid is too large for its method."""
+    if study.search.method == "exact":
+        from dse.exact_runs import check_exact
+
+        check_exact(study, size)
+        return
     if size <= MOST_GRID_POINTS:
         return
     axes = sorted(((len(a.values), a.name) for a in study.column_axes), reverse=True)
     largest = ", ".join(f"{name} {count:,}" for count, name in axes if count > 1)
     raise StudyError(
         f"the grid has {size:,} designs; method grid evaluates at most {MOST_GRID_POINTS:,} "
-        f"(about an hour on one core). Use fewer points per axis ({largest}) or narrower ranges",
+        f"(about an hour on one core). Use method exact, fewer points per axis ({largest}) or narrower ranges",
         path=study.source_path,
         key="search.method",
     )
@@ -301,12 +311,7 @@ def _write_run(
         found = searches.run_search(study, problem, paths, manifest, sink=sink, progress=told)
         tally = found.tally
     front, _ = tally.front.finish()
-    files = tally.parts | writer.write(paths.front, problem.table(front) if len(front) else empty_table(problem))
-    if study.uncertainty is not None:
-        from dse.uncertainty import defined, uncertainty_table
-
-        sampled = uncertainty_table(problem, front, study.uncertainty.samples, study.uncertainty.seed)
-        files |= writer.write(paths.uncertainty, sampled, defined(problem))
+    files = tally.parts | write_front(study, writer, front)
     if keep == "front":
         files |= writer(0, problem.table(found.sample(problem, front, SAMPLE_ROWS, SAMPLE_SEED)))
     run = Run(

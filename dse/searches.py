@@ -70,7 +70,7 @@ class Found:
 def check(study: Study) -> None:
     """Raise StudyError if a study's search cannot be run on it, whatever is in its fields."""
     search, size = study.search, study.grid_size()
-    if search.method == "grid":
+    if search.method in ("grid", "exact"):
         return
     if size > MOST_POINTS:
         raise _refused(

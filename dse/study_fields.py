@@ -222,7 +222,11 @@ class Modelling(Part):
 class Search(Part):
     """How designs are chosen; what a method does not take is None."""
 
-    method: Annotated[str, Choice(tuple(SEARCHES), planned=("exact", "random"))] = "grid"
+    method: Annotated[str, Choice(tuple(SEARCHES), planned=("random",))] = "grid"
+    #: of method exact: how much worse than a design left out one of the front may be, as a share of each objective, and
+    #: after how long [s] it stops with the epsilon it can prove
+    epsilon: Annotated[float | None, Number(least=0.0, most=10.0, optional=True)] = None
+    time_limit: Annotated[float | None, Quantity("second", optional=True)] = None
     #: of a sample: how it is drawn, and designs drawn
     sampler: Annotated[str | None, Choice(SAMPLERS, optional=True)] = None
     n: Annotated[int | None, Whole(1, MOST_SAMPLED, optional=True)] = None
@@ -246,7 +250,7 @@ class Search(Part):
 
     @property
     def designs(self) -> int:
-        """Designs it evaluates at most; 0 for all of a grid."""
+        """Designs it evaluates at most; 0 for all of a grid or an exact search."""
         return self.n or (self.population or 0) * (self.generations or 0)
 
 

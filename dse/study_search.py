@@ -9,7 +9,7 @@ from dse.errors import did_you_mean
 from sweeps.algorithms import METHODS
 from sweeps.evolve import MOST_EVALUATIONS
 
-Option = int | str | None
+Option = float | str | None
 
 _EVOLUTION: dict[str, Option] = {
     "population": 100,
@@ -20,6 +20,7 @@ _EVOLUTION: dict[str, Option] = {
 }
 SEARCHES: dict[str, dict[str, Option]] = {
     "grid": {},
+    "exact": {"epsilon": 0.0, "time_limit": None},
     "sample": {"sampler": "sobol", "n": 100_000, "seed": 1},
     **dict.fromkeys(METHODS, _EVOLUTION),
 }

@@ -43,6 +43,16 @@ class RunPaths:
         return self.dir / "history.parquet"
 
     @property
+    def certificate(self) -> Path:
+        """What an exact search claims to have proven."""
+        return self.dir / "certificate.json"
+
+    @property
+    def leaves(self) -> Path:
+        """Directory of the parts that hold the boxes of a certificate."""
+        return self.dir / "certificate"
+
+    @property
     def checkpoint(self) -> Path:
         """Where a search that was cut off goes on from."""
         return self.dir / "checkpoint.npz"
@@ -64,6 +74,14 @@ class RunPaths:
     def parts(self) -> list[Path]:
         """Files of the parts that exist, in order."""
         return sorted(self.designs.glob("part-*.parquet"))
+
+    def leaf_part(self, number: int) -> Path:
+        """File of one part of the boxes of a certificate, counted from 0."""
+        return self.leaves / f"leaves-{number:06d}.parquet"
+
+    def leaf_parts(self) -> list[Path]:
+        """Files of the boxes of a certificate that exist, in order."""
+        return sorted(self.leaves.glob("leaves-*.parquet"))
 
     def clean_staging(self) -> None:
         """Remove the directory of unfinished files, with what a killed process left; for when nothing is written."""

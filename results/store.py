@@ -144,6 +144,12 @@ def write_file(path: Path, data: bytes, *, staging: Path | None = None) -> None:
         file.write(data)
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal; raise OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_table(
     path: Path,
     table: Mapping[str, NDArray[Any] | Categorical],

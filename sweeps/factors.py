@@ -100,7 +100,18 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
         Factors of :data:`DIRECTIONS`, and the design columns; each has only the dimensions it depends on.
     """
     machine = machine_of(designs, scenario)
-    result: dict[str, Number] = dict(designs)
+    return {
+        **designs,
+        **work_factors(designs, scenario, machine),
+        **silicon_factors(designs, scenario),
+        **rate_factors(designs, scenario, machine),
+    }
+
+
+def work_factors(designs: Columns, scenario: Scenario, machine: Machine | None = None) -> dict[str, Number]:
+    """Return the factors of the workloads: time and bytes of their phases, and the bytes that fit nowhere."""
+    machine = machine or machine_of(designs, scenario)
+    result: dict[str, Number] = {}
     for i, workload in enumerate(scenario.workloads):
         place = placement_of(designs, scenario, workload, machine)
         result[f"missing_bytes.{i}"] = place.missing_bytes
@@ -116,9 +127,13 @@ def factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
             result[f"{phase}_link_bytes.{i}"] = step.link_bytes
             if machine.pim is not None:
                 result[f"{phase}_pim_bytes.{i}"] = step.pim_bytes
-    result.update(_silicon(designs, scenario))
-    result["sram_bytes_per_s"] = machine.sram_bytes_per_s
-    result["flash_bytes_per_s"] = machine.flash_bytes_per_s
+    return result
+
+
+def rate_factors(designs: Columns, scenario: Scenario, machine: Machine | None = None) -> dict[str, Number]:
+    """Return the peak rates that follow from capacities, which peak power is made of."""
+    machine = machine or machine_of(designs, scenario)
+    result = {"sram_bytes_per_s": machine.sram_bytes_per_s, "flash_bytes_per_s": machine.flash_bytes_per_s}
     if (peak := _pim(designs, scenario, designs["dram_bytes_per_s"])) is not None:
         result |= {"pim_bytes_per_s": peak.bytes_per_s, "pim_flop_per_s": peak.flop_per_s}
     return result
@@ -186,7 +201,7 @@ def placement_of(designs: Columns, scenario: Scenario, workload: Workload, machi
     return replace(placed, pim_holds=holds)
 
 
-def _silicon(designs: Columns, scenario: Scenario) -> dict[str, Number]:
+def silicon_factors(designs: Columns, scenario: Scenario) -> dict[str, Number]:
     """Areas, wafers and memory bought: what the bill of materials, power and embodied carbon follow from."""
     k = scenario.constants
     bandwidth = designs["dram_bytes_per_s"]

@@ -1,4 +1,4 @@
-"""How each metric moves with each factor, and so its lower bound on a box of designs.
+"""How each metric moves with each factor.
 
 A metric is a sum of products of factors, each monotone along each axis (:data:`sweeps.factors.DIRECTIONS`). Where it
 only rises, or only falls, with each factor, its least value on a box is no less than the metric of factors that are
@@ -7,24 +7,17 @@ each at their own best corner.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from roofline.memory import Number
-from sweeps.factors import FALLING, FLAT, RISING, Directions, directions, factors
-from sweeps.metrics import metrics
+from sweeps.factors import FALLING, FLAT, RISING, Directions, directions
 from sweeps.scenario import Scenario
-from sweeps.space import DESIGN_COLUMNS, Columns
+from sweeps.space import DESIGN_COLUMNS
 
-Array = NDArray[np.float64]
 Signs = Mapping[str, int | None]
 """Factor (without the number of its workload) -> whether a metric rises or falls with it; None: neither is sure."""
-
-SLACK = 1e-12
-"""Relative: two evaluations of the same number may round differently."""
 
 _PHASES = ("prefill", "decode")
 _TIMES = tuple(f"{phase}_s" for phase in _PHASES)
@@ -131,7 +124,7 @@ def parts(metric: str, axis: str, scenario: Scenario) -> Parts:
         One of :data:`sweeps.space.DESIGN_COLUMNS`.
     scenario : Scenario
     """
-    at, along = DESIGN_COLUMNS.index(axis), _all_directions(scenario)
+    at, along = DESIGN_COLUMNS.index(axis), all_directions(scenario)
     found: dict[int | None, list[str]] = {RISING: [], FALLING: [], None: []}
     for name, sign in signs(scenario)[metric].items():
         if name not in along or along[name][at] == FLAT:
@@ -141,7 +134,7 @@ def parts(metric: str, axis: str, scenario: Scenario) -> Parts:
     return Parts(tuple(found[RISING]), tuple(found[FALLING]), tuple(found[None]))
 
 
-def _all_directions(scenario: Scenario) -> dict[str, Directions]:
+def all_directions(scenario: Scenario) -> dict[str, Directions]:
     """Return the directions of the factors, and of the design columns themselves."""
     own: dict[str, Directions] = {}
     for i, name in enumerate(DESIGN_COLUMNS):
@@ -149,76 +142,3 @@ def _all_directions(scenario: Scenario) -> dict[str, Directions]:
         one[i] = RISING
         own[name] = (one[0], one[1], one[2], one[3], one[4])
     return {**directions(scenario), **own}
-
-
-def lower_bounds(columns: Mapping[str, float], least: Columns, most: Columns, scenario: Scenario) -> dict[str, Array]:
-    """Return what metrics are at least on boxes of designs.
-
-    Parameters
-    ----------
-    columns : mapping of str to float
-        Metric or margin -> 1 for its least value, -1 for that of its negative (of what is to be large).
-    least, most : dict
-        The five design columns (n,) at both ends of each box.
-    scenario : Scenario
-
-    Returns
-    -------
-    dict of str to array
-        (n,) each, below every design of the box; -inf where a factor without a direction varies. Designs that cannot
-        be built are taken for buildable: bound their margins beside.
-    """
-    count = len(least[DESIGN_COLUMNS[0]])
-    corners = _Corners(least, most, scenario)
-    result = {}
-    for name, sense in columns.items():
-        known, sure = corners.best(signs(scenario)[name], sense)
-        with np.errstate(all="ignore"):
-            value = np.asarray(metrics(known, scenario, built=True)[name], dtype=np.float64) * sense
-            value = np.broadcast_to(value - np.abs(value) * SLACK, (count,))
-        result[name] = np.where(sure & ~np.isnan(value), value, -np.inf)
-    return result
-
-
-class _Corners:
-    """Factors of boxes at the corners where they are least and most; each corner is evaluated once."""
-
-    def __init__(self, least: Columns, most: Columns, scenario: Scenario) -> None:
-        self.ends = (least, most)
-        self.scenario = scenario
-        self.directions = _all_directions(scenario)
-        self.flat = {name: np.asarray(least[name] == most[name]) for name in DESIGN_COLUMNS}
-        self._known: dict[tuple[int, ...], dict[str, Number]] = {}
-
-    def best(self, of: Signs, sense: float) -> tuple[dict[str, Number], NDArray[np.bool_]]:
-        """Return every factor where it makes `sense` x metric least, and where that is sure."""
-        at_most = self._at((0,) * len(DESIGN_COLUMNS))
-        result: dict[str, Number] = {}
-        sure = np.ones(len(self.flat[DESIGN_COLUMNS[0]]), dtype=bool)
-        for name in at_most:
-            plain = name.split(".")[0]
-            sign = of.get(plain, 0)
-            along = self.directions[plain]
-            if sign is None or None in along:
-                if plain in of:
-                    sure &= self._fixed(along)
-                result[name] = at_most[name]
-                continue
-            wanted = [(d or 0) * sign * sense for d in along]
-            result[name] = self._at(tuple(0 if way >= 0 else 1 for way in wanted))[name]
-        return result, sure
-
-    def _fixed(self, along: Sequence[int | None]) -> NDArray[np.bool_]:
-        """Return where a factor without a direction does not vary at all."""
-        fixed = np.ones(len(self.flat[DESIGN_COLUMNS[0]]), dtype=bool)
-        for axis, direction in zip(DESIGN_COLUMNS, along, strict=True):
-            if direction != FLAT:
-                fixed &= self.flat[axis]
-        return fixed
-
-    def _at(self, corner: tuple[int, ...]) -> dict[str, Number]:
-        if corner not in self._known:
-            designs = {name: self.ends[end][name] for name, end in zip(DESIGN_COLUMNS, corner, strict=True)}
-            with np.errstate(all="ignore"):
-                self._known[corner] = factors(designs, self.scenario)
-        return self._known[corner]

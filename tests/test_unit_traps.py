@@ -114,7 +114,10 @@ TIME = {3600.0, 365.25, 86400.0}
 
 ALLOWED: dict[str, dict[float, str]] = {
     "sweeps/accuracy.py": {0.9: "confidence", 20260101: "seed", 4e6: "memory"},
+    "sweeps/audit.py": {1.2: "spread of the sizes of random boxes"},
     "sweeps/choices.py": {0.6: "default of a study, as it says", 5e-6: "default of a study, as it says"},
+    "sweeps/dominance.py": {1.6: "cells of a table per root of its points"},
+    "sweeps/exact_outcomes.py": {1.25: "step of a search for an epsilon", 4_000_000: "pairs compared at once"},
     "sweeps/fit.py": {3.0: "weight of a prior", 20.0: "rows that count as independent"},
     "sweeps/power.py": {0.05: "bound of a fit"},
     "sweeps/middle.py": {20000: "designs looked at"},

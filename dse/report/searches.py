@@ -1,4 +1,4 @@
-"""What a search that looks at some designs did, in a line or two of a summary."""
+"""What a search did, in a line or two of a summary."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ def designs_of(run: Run) -> str:
     return f"{count} designs" if whole(run) else f"{count} of {run.study.grid_size():,} designs"
 
 
+def counts(run: Run) -> list[str]:
+    """Return how many designs there are, how many are feasible and on the front, and how they were found."""
+    m = run.manifest
+    if m["method"] == "exact":
+        return _exact(run.study.name, m)
+    feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
+    return [f"{run.study.name}: {designs_of(run)}, {feasible}, {m['front']:,} on the front", *searched(m)]
+
+
 def searched(manifest: Mapping[str, Any]) -> list[str]:
     """Return how the designs of a search were found, and that better ones may exist; nothing of a grid."""
     search, method = manifest.get("search", {}), manifest["method"]
@@ -38,3 +47,31 @@ def searched(manifest: Mapping[str, Any]) -> list[str]:
         f"{method}: {done:,} generations of {search['population']:,} designs, seed {search['seed']}{why}",
         "the front is that of all designs seen; designs that were not may be better",
     ]
+
+
+def _exact(name: str, m: Mapping[str, Any]) -> list[str]:
+    """What an exact search has proven, and where the designs went that nobody evaluated."""
+    search = m["search"]
+    if search["epsilon"] is None:
+        proven = "exact: stopped by its time limit before anything was proven"
+    elif search["epsilon"] == 0.0:
+        proven = "exact: proven"
+    else:
+        proven = f"exact: proven, every design is within {100 * search['epsilon']:.3g} % of one of the front"
+        proven += "" if search["finished"] else " (stopped by its time limit)"
+    infeasible = sum(search["infeasible"].values())
+    return [
+        f"{name}: {m['designs']:,} designs, {m['front']:,} on the front; {proven}",
+        f"{search['evaluated']:,} designs evaluated; pruned as dominated {search['dominated']:,}, "
+        f"beyond a limit {infeasible:,}, with more of what does not help {search['flat']:,}",
+    ]
+
+
+def no_exact_front(m: Mapping[str, Any]) -> str:
+    """Which limits leave nothing, and how many designs each was found to rule out."""
+    told = [f"  {line}" for line in m["search"]["emptied_by"]]
+    counts = [
+        f"  {count:,} designs are ruled out first by: {reason}"
+        for reason, count in sorted(m["search"]["infeasible"].items(), key=lambda item: -item[1])
+    ]
+    return "\n".join(["no feasible design was found", *told, *counts])

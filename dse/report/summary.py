@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dse.efficiency_text import MOST_TOLD, described, fitted_numbers, modellings
 from dse.pictures import minimized
-from dse.report.searches import designs_of, searched, whole
+from dse.report.searches import counts, no_exact_front, whole
 from dse.report.tables import DESIGN, number, text_table
 from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_reasons, said_of_samples, spreads
 from dse.units import format_quantity
@@ -31,15 +31,16 @@ def summary(run: Run) -> str:
     lines = []
     if run.already:
         lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
-    feasible = f"{m['feasible']:,} feasible ({100 * m['feasible'] / m['designs']:.1f} %)"
-    lines.append(f"{run.study.name}: {designs_of(run)}, {feasible}, {m['front']:,} on the front")
-    lines += searched(m)
+    lines += counts(run)
+    speed = "" if m["method"] == "exact" else f", {_rate(m['designs_per_s'])}"
+    failures = "evaluations" if m["method"] == "exact" else "designs"
     lines.append(
-        f"{m['seconds']:.1f} s, {_rate(m['designs_per_s'])}; efficiency: {m['efficiency']}"
-        + (f"; {m['failed']:,} designs gave no number" if m["failed"] else "")
+        f"{m['seconds']:.1f} s{speed}; efficiency: {m['efficiency']}"
+        + (f"; {m['failed']:,} {failures} gave no number" if m["failed"] else "")
     )
     front = run.front()
-    lines += ["", _picks(run, front) if len(front) else no_front(run), "", *_files(run)]
+    nothing = no_exact_front(m) if m["method"] == "exact" else no_front(run)
+    lines += ["", _picks(run, front) if len(front) else nothing, "", *_files(run)]
     return "\n".join(lines)
 
 
@@ -96,6 +97,11 @@ def _files(run: Run) -> list[str]:
         files.append((shown_path(paths.uncertainty), "percentiles and chances of the designs of the front"))
     if paths.history.is_file():
         files.append((shown_path(paths.history), "the hypervolume by generation"))
+    if paths.certificate.is_file():
+        parts = paths.leaf_parts()
+        files.append(
+            (shown_path(paths.certificate), f"the proof, with {len(parts)} Parquet part{'s' * (len(parts) != 1)}")
+        )
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
@@ -158,6 +164,8 @@ def _efficiencies(study: Study) -> list[str]:
 def _effort(study: Study, size: int) -> str:
     """How long a grid takes, or what a search looks at."""
     search = study.search
+    if search.method == "exact":
+        return ", searched exactly"
     if search.designs:
         return f"; {search.method} evaluates up to {min(size, search.designs):,}"
     return f", about {_duration(size / 5e6)} on one core"

@@ -1,0 +1,30 @@
+"""``dse certify``: check the proof of an exact run, box by box, without searching again."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="certify")
+@click.argument("run", metavar="RUN")
+def command(run: str) -> None:
+    """Check every box of the certificate of the exact run in directory RUN.
+
+    The search is not repeated: bounds are computed again from the study, the boxes must be the whole space, and the
+    front must dominate what they dispose of. Exit status 1 if anything is not as it was claimed.
+    """
+    from dse.errors import RunError
+    from dse.exact_runs import certify_run
+    from dse.runs import open_run
+
+    opened = open_run(run)
+    certificate, checked = certify_run(opened)
+    if checked.failures:
+        raise RunError("\n".join([f"{opened.path}: the front is not proven", *checked.failures]))
+    within = f"within {100 * certificate['epsilon']:.3g} %" if certificate["epsilon"] else "exactly"
+    click.echo(
+        f"{opened.study.name}: proven {within}: {checked.leaves:,} boxes cover all {certificate['designs']:,} designs; "
+        f"{certificate['front']:,} are on the front"
+    )
+    told = ", ".join(f"{count:,} {name}" for name, count in sorted(checked.designs.items()))
+    click.echo(f"{told}; {checked.evaluated:,} evaluated again")
