@@ -167,7 +167,14 @@ def lower_bounds(columns: Mapping[str, float], least: Columns, most: Columns, sc
     dict of str to array
         (n,) each, below every design of the box; -inf where a factor without a direction varies. Designs that cannot
         be built are taken for buildable: bound their margins beside.
+
+    Raises
+    ------
+    ValueError
+        If each design chooses its batch.
     """
+    if scenario.largest is not None:
+        raise ValueError("a batch that each design chooses has no bounds: give it a number")
     count = len(least[DESIGN_COLUMNS[0]])
     corners = _Corners(least, most, scenario)
     result = {}

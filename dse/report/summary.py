@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.runs import Run
-    from dse.study import Study
+    from dse.study import Study, Workload
     from sweeps.problem import Problem
 
 
@@ -124,7 +124,7 @@ def study_summary(study: Study, problem: Problem) -> str:
         held = sum(told.footprint_bytes.values())
         lines.append(
             f"workload {workload.model}: {workload.prompt_tokens:,} in, {workload.output_tokens:,} out, batch "
-            f"{workload.batch:,}, share {told.share:g}; needs {format_quantity(held, 'byte')}"
+            f"{_batch_text(workload)}, share {told.share:g}; needs {format_quantity(held, 'byte')}"
         )
     lines.append("objectives: " + ", ".join(f"{name} {way}" for name, way in study.objectives.items()))
     lines.append("constraints: " + (", ".join(study.constraints) or "none"))
@@ -158,3 +158,15 @@ def _duration(seconds: float) -> str:
             count = math.ceil(seconds / length)
             return f"{count} {name}{'s' * (count != 1)}"
     return ""
+
+
+def _batch_text(workload: Workload) -> str:
+    """The batch of a workload; of one that each design chooses, what it must meet."""
+    if isinstance(workload.batch, int):
+        return f"{workload.batch:,}"
+    limits = [
+        f"{key} <= {format_quantity(value, 'second')}"
+        for key, value in (("ttft", workload.slo.ttft), ("tpot", workload.slo.tpot))
+        if value is not None
+    ]
+    return f"as large as fits{' with ' + ' and '.join(limits) if limits else ''}"
