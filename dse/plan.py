@@ -93,7 +93,7 @@ def problem_of(study: Study, models: Models | None = None) -> Problem:
     """
     limits = (*(Limit(c.text, c.column, c.op, c.limit) for c in study.constraint_terms), *_slo_limits(study))
     space = Space(
-        tuple(Axis(axis.name, axis.values) for axis in study.column_axes),
+        tuple(Axis(axis.name, axis.values, axis.derived) for axis in study.column_axes),
         tuple(len(axis.values) for axis in study.scenario_axes),
     )
     problem = Problem(

@@ -112,6 +112,9 @@ def study_summary(study: Study, problem: Problem) -> str:
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
+        if axis.derived is not None:
+            rows.append([axis.name, "1", axis.text])
+            continue
         low, high = min(axis.values), max(axis.values)
         ends = format_quantity(low, unit) + (f" to {format_quantity(high, unit)}" if high > low else "")
         rows.append([axis.name, f"{len(axis.values):,}", ends])
