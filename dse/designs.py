@@ -106,10 +106,13 @@ def design_columns(study: Study, designs: Any) -> dict[str, NDArray[np.float64]]
             cells = np.atleast_1d(np.asarray(given[found[0]], dtype=object))
             columns[name] = np.array([_number(cell, found[0], name, row) for row, cell in enumerate(cells, start=1)])
         elif len(axis.values) == 1:
-            columns[name] = np.full(rows, axis.values[0])
+            columns[name] = np.full(rows, axis.values[0])  # of one that follows from others, not yet a number
         else:
             hint = did_you_mean(key, given)
             raise StudyError(f"designs: column {key} (or {name}) is missing{hint}")
+    for axis in study.column_axes:
+        if axis.derived is not None and np.isnan(columns[axis.name]).any():
+            columns[axis.name] = np.broadcast_to(np.asarray(axis.derived(columns)), rows)
     return {name: column.astype(np.float64) for name, column in columns.items()}
 
 

@@ -203,6 +203,8 @@ def _at(study: Study, problem: Problem, named: _Named, levels: Mapping[int, int]
     point = number
     for dimension in problem.space.axes:
         value = float(columns[dimension.name][0])
+        if dimension.derived is not None and value == float(np.ravel(dimension.derived(columns))[0]):
+            continue
         if value not in dimension.values:
             return OneDesign(columns, number)
         point = point * len(dimension.values) + dimension.values.index(value)

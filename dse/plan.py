@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.one_design import check_candidates
 from dse.study import Study
 from dse.study_constants import Ranged
+from dse.units import format_quantity
 from roofline.precision import Precision
 from roofline.runtimes import Runtime, runtime
 from sweeps.problem import Objective, Problem, ScenarioColumn
@@ -17,6 +18,7 @@ from sweeps.reached import class_of, on_designs
 from sweeps.scenario import (
     DEFAULT_FORMATS,
     Deployment,
+    Largest,
     Limit,
     Modelling,
     Request,
@@ -26,6 +28,7 @@ from sweeps.scenario import (
 )
 from sweeps.space import Axis, Space
 
+MAX = "max"
 MOST_CACHED_SCENARIOS = 256
 LAYOUT_PATHS = ("deployment.chips", "deployment.parallel.")
 CALIBRATION_PATHS = ("modelling.calibration", "modelling.device_class")
@@ -66,9 +69,10 @@ class StudyScenarios:
     def _scenario(self, number: int) -> Scenario:
         at = self.study_at(number)
         try:
-            return scenario(
+            found = scenario(
                 requests(at, self.models), technology_of(at), deployment_of(at), modelling_of(at), self.limits
             )
+            return replace(found, largest=_largest(at))
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
 
@@ -87,9 +91,9 @@ def problem_of(study: Study, models: Models | None = None) -> Problem:
     StudyError
         If its parts do not go together.
     """
-    limits = tuple(Limit(c.text, c.column, c.op, c.limit) for c in study.constraint_terms)
+    limits = (*(Limit(c.text, c.column, c.op, c.limit) for c in study.constraint_terms), *_slo_limits(study))
     space = Space(
-        tuple(Axis(axis.name, axis.values) for axis in study.column_axes),
+        tuple(Axis(axis.name, axis.values, axis.derived) for axis in study.column_axes),
         tuple(len(axis.values) for axis in study.scenario_axes),
     )
     problem = Problem(
@@ -113,6 +117,7 @@ def _check(study: Study, problem: Problem) -> None:
             path=study.source_path,
             key="technology.formats",
         )
+    _check_batches(study)
     _check_layouts(study)
     for paths in (CALIBRATION_PATHS, PRICE_PATHS):
         _check_together(study, paths)
@@ -122,6 +127,22 @@ def _check(study: Study, problem: Problem) -> None:
             raise StudyError(
                 f"this study has no column {column}: it needs {_needs(column)}", path=study.source_path, key=column
             )
+
+
+def _check_batches(study: Study) -> None:
+    """What ``batch: max`` does not go with."""
+    varied = [axis for axis in study.scenario_axes if axis.path.endswith(".batch") and MAX in axis.values]
+    slos = [axis for axis in study.scenario_axes if ".slo." in axis.path]
+    chosen = [workload.batch == MAX for workload in study.workloads]
+    if any(workload.slo.ttft or workload.slo.tpot for workload in study.workloads) and not any(chosen):
+        raise StudyError("slo needs batch: max; other limits are constraints", path=study.source_path, key="workloads")
+    if varied or (slos and any(chosen)):
+        where = (varied or slos)[0].path
+        raise StudyError("batch: max is for all of a study, with one slo", path=study.source_path, key=where)
+    if any(chosen) and len(chosen) > 1:
+        raise StudyError("batch: max is for a study of one workload", path=study.source_path, key="workloads")
+    if any(chosen) and study.baselines:
+        raise StudyError("baselines need a batch that is a number", path=study.source_path, key="baselines")
 
 
 def _check_layouts(study: Study) -> None:
@@ -157,7 +178,7 @@ def requests(study: Study, models: Models) -> list[Request]:
             model=models(study.resolved_model(workload.model)),
             prompt_tokens=workload.prompt_tokens,
             output_tokens=workload.output_tokens,
-            batch=workload.batch,
+            batch=workload.batch if isinstance(workload.batch, int) else 1,
             precision=Precision(
                 workload.precision.weights,
                 workload.precision.activations,
@@ -168,6 +189,21 @@ def requests(study: Study, models: Models) -> list[Request]:
         )
         for workload in study.workloads
     ]
+
+
+def _largest(study: Study) -> Largest | None:
+    """Return what the batch of each design must meet, of a study without scenario axes that leaves it to them."""
+    slo = study.workloads[0].slo
+    return Largest(slo.ttft, slo.tpot) if study.workloads[0].batch == MAX else None
+
+
+def _slo_limits(study: Study) -> list[Limit]:
+    """Return the latencies of ``batch: max`` as limits, for designs that miss them even with a single sequence."""
+    if all(workload.batch != MAX for workload in study.workloads):
+        return []
+    slo = study.workloads[0].slo
+    given = [(key, value) for key, value in (("ttft", slo.ttft), ("tpot", slo.tpot)) if value is not None]
+    return [Limit(f"slo: {key} <= {format_quantity(value, 'second')}", f"{key}_s", "<=", value) for key, value in given]
 
 
 def technology_of(study: Study) -> Technology:

@@ -118,10 +118,7 @@ def differences(one: Study, other: Study, *, goals: bool = False) -> list[str]:
     """
     parts = {
         "workloads": (one.workloads, other.workloads),
-        "design": (
-            [(a.name, a.values) for a in one.column_axes] + [(a.path, a.values) for a in one.scenario_axes],
-            [(a.name, a.values) for a in other.column_axes] + [(a.path, a.values) for a in other.scenario_axes],
-        ),
+        "design": (_axes(one), _axes(other)),
         "technology": (one.technology, other.technology),
         "deployment": (one.deployment, other.deployment),
         "modelling": (one.modelling, other.modelling),
@@ -130,6 +127,11 @@ def differences(one: Study, other: Study, *, goals: bool = False) -> list[str]:
         parts["objectives"] = (one.objectives, other.objectives)
         parts["constraints"] = (one.constraints, other.constraints)
     return [name for name, (first, second) in parts.items() if first != second]
+
+
+def _axes(study: Study) -> list[tuple[str, Any]]:
+    columns = [(axis.name, axis.derived or axis.values) for axis in study.column_axes]
+    return columns + [(axis.path, axis.values) for axis in study.scenario_axes]
 
 
 def _refused(study: Study, key: str, message: str) -> StudyError:

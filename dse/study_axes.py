@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 from dse.errors import did_you_mean, shown
+from dse.study_expressions import is_expression, parse_expression
 from dse.study_fields import StudyFile
 from dse.study_paths import SECTIONS, Tree, field_at, paths, put, rule_at, targets_of
 from dse.study_problems import Problem, missing_key, unknown_key
 from dse.study_rules import Context, Quantity, Rule, Value
 from dse.yaml_loader import Keys
+from sweeps.derived import Derived
 
 MOST_POINTS = 10**6
 #: each value of a scenario axis is a scenario of its own, with its own operators
@@ -35,6 +37,7 @@ DIMENSIONS: dict[str, tuple[str, Quantity]] = {
     "dram": ("dram_bytes", Quantity("byte")),
     "flash": ("flash_bytes", Quantity("byte", zero=True)),
 }
+_NAMES = {key: (name, rule.unit) for key, (name, rule) in DIMENSIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,15 @@ class ColumnAxis:
         As the study file gives it.
     scale : {"list", "log", "linear"}
         How it was given, and so how a picture may show it.
+    derived : Derived or None
+        What it is of other dimensions; `values` is then the one level NaN.
     """
 
     name: str
     values: tuple[float, ...]
     text: str = field(default="", compare=False)
     scale: Scale = "list"
+    derived: Derived | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +194,7 @@ def _take_design(
                 columns[key] = ColumnAxis(name, (0.0,), "0 GB")
             else:
                 problems.append(missing_key(("design",), key))
+    problems += _derived_problems(columns)
     return tuple(axis for key in DIMENSIONS if (axis := columns.get(key)) is not None)
 
 
@@ -197,8 +204,49 @@ def _column_axis(key: str, raw: object, context: Context, problems: list[Problem
     if isinstance(raw, dict):
         found = _range(raw, rule, where, MOST_POINTS, context, problems)
         return ColumnAxis(name, found[1], _text(raw), found[0]) if found else None
+    if is_expression(raw, _NAMES):
+        return _derived_axis(key, str(raw), problems)
     values = _checked(raw, rule, where, MOST_POINTS, context, problems)
     return None if values is None else ColumnAxis(name, tuple(values), _text(raw))
+
+
+def _derived_axis(key: str, text: str, problems: list[Problem]) -> ColumnAxis | None:
+    """A dimension that follows from others."""
+    name, rule = DIMENSIONS[key]
+    try:
+        derived = parse_expression(text, rule.unit, {other: at for other, at in _NAMES.items() if other != key})
+        if not derived.inputs:
+            raise ValueError(f"expected a dimension in it ({', '.join(other for other in _NAMES if other != key)})")
+    except ValueError as error:
+        problems.append(Problem(("design", key), str(error)))
+        return None
+    return ColumnAxis(name, (math.nan,), text, "list", derived)
+
+
+def _derived_problems(columns: dict[str, ColumnAxis | None]) -> list[Problem]:
+    """Dimensions that follow from one that follows itself, or that are not positive."""
+    problems = []
+    found = {axis.name: axis for axis in columns.values() if axis is not None}
+    for key, axis in columns.items():
+        if axis is None or axis.derived is None or not axis.derived.inputs <= set(found):
+            continue
+        inputs = [found[name] for name in sorted(axis.derived.inputs)]
+        if any(other.derived is not None for other in inputs):
+            problems.append(
+                Problem(("design", key), "expected dimensions that are given themselves, not by expressions")
+            )
+            continue
+        for values in itertools.islice(itertools.product(*(_ends(other.values) for other in inputs)), _ENOUGH):
+            value = float(axis.derived({other.name: value for other, value in zip(inputs, values, strict=True)}))
+            if not math.isfinite(value) or value < 0 or (value == 0 and key != "flash"):
+                said = ", ".join(f"{other.name} {one:g}" for other, one in zip(inputs, values, strict=True))
+                problems.append(Problem(("design", key), f"expected more than 0, got {value:g} at {said}"))
+                break
+    return problems
+
+
+def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
+    return (min(values), max(values))
 
 
 def _take(

@@ -16,6 +16,7 @@ from dse.errors import did_you_mean, shown
 from dse.study_constants import Constants, ConstantValue, Ranged
 from dse.study_lists import Baselines, Candidates, Constraints, HardwareFiles, Objectives, Workloads
 from dse.study_rules import (
+    Batch,
     Choice,
     Context,
     Electricity,
@@ -60,13 +61,22 @@ class Precision(Part):
     groups: dict[Annotated[str, Named("weight_groups", "a group of weights")], FormatName] = Field(default_factory=dict)
 
 
+class Slo(Part):
+    """Longest latencies of ``batch: max``."""
+
+    ttft: Annotated[float | None, Quantity("second", optional=True)] = None
+    tpot: Annotated[float | None, Quantity("second", optional=True)] = None
+
+
 class Workload(Part):
     """One entry of the mix."""
 
     model: Annotated[str, ModelName()]
     prompt_tokens: Annotated[int, Whole(1, MOST_TOKENS)]
     output_tokens: Annotated[int, Whole(2, MOST_TOKENS)]
-    batch: Annotated[int, Whole(1, MOST_TOKENS)] = 1
+    #: sequences at once; or max, the most that fit and meet `slo`, for each design its own
+    batch: Annotated[int | str, Batch(1, MOST_TOKENS)] = 1
+    slo: Slo = Field(default_factory=dict, validate_default=True)
     precision: Precision = Field(default_factory=dict, validate_default=True)
     #: share of the generated tokens; of a loaded study always a number
     share: Annotated[float | None, Number(above=0.0, most=1.0, optional=True)] = None

@@ -109,6 +109,19 @@ class Whole(Rule):
 
 
 @dataclass(frozen=True)
+class Batch(Whole):
+    """Sequences at once: a whole number, or ``max``."""
+
+    def _clean(self, value: object, context: Context) -> Any:
+        if value == "max":
+            return value
+        try:
+            return super()._clean(value, context)
+        except ValueError as error:
+            raise ValueError(f"{str(error).split(', got')[0]}, or max, got {shown(value)}") from None
+
+
+@dataclass(frozen=True)
 class Number(Rule):
     """A finite plain number; ``above`` excludes its bound, ``least`` and ``most`` include theirs."""
 

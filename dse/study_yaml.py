@@ -52,7 +52,9 @@ def design_tree(columns: Sequence[ColumnAxis], scenarios: Sequence[ScenarioAxis]
     tree: dict[str, Any] = {}
     for axis in columns:
         key, rule = keys[axis.name]
-        if axis.scale == "list":
+        if axis.derived is not None:
+            tree[key] = axis.derived.text
+        elif axis.scale == "list":
             values = [exact_quantity(value, rule.unit) for value in axis.values]
             tree[key] = values if len(values) > 1 else values[0]
         else:

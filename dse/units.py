@@ -123,6 +123,17 @@ def _known(unit: str) -> tuple[Fraction, tuple[tuple[str, int], ...]]:
     return parsed
 
 
+def unit_size(unit: str) -> tuple[Fraction, tuple[tuple[str, int], ...]]:
+    """Size of a unit in base units, and its dimensions.
+
+    Raises
+    ------
+    LookupError
+        If it is not known.
+    """
+    return _known(unit)
+
+
 def split_quantity(text: object) -> tuple[str, str] | None:
     """The number and the unit (possibly empty) of a text that has the form of a quantity; None for anything else."""
     if not isinstance(text, str) or len(text) > MAX_TEXT:

@@ -62,6 +62,14 @@ DESIGN = (
 
 SPEED = (
     Column(
+        "batch",
+        "1",
+        "sequences served at once: the most that fit and meet the latencies of the workload's slo (batch: max)",
+        "max",
+        "metric",
+        "batch",
+    ),
+    Column(
         "ttft_s",
         "second",
         "time to first token: one prefill pass over the prompts of a batch; the worst workload of the mix",

@@ -98,9 +98,16 @@ class BoxBounds:
     ----------
     unsure : list of tuple of int
         Axes on which each column has no bound while they vary.
+
+    Raises
+    ------
+    ValueError
+        If each design chooses its batch.
     """
 
     def __init__(self, scenario: Scenario, columns: Sequence[tuple[str, float]]) -> None:
+        if scenario.largest is not None:
+            raise ValueError("a batch that each design chooses has no bounds: give it a number")
         self.scenario = scenario
         self.columns = tuple(columns)
         self.unsure: list[tuple[int, ...]] = []

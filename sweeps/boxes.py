@@ -21,9 +21,17 @@ KINDS = ("open", "split", "dominated", "infeasible", "enumerated", "flat")
 
 
 class Grid:
-    """The design axes of a space with their levels in ascending order: a rank is the place of a level among them."""
+    """The design axes of a space with their levels in ascending order: a rank is the place of a level among them.
+
+    Raises
+    ------
+    ValueError
+        If an axis follows from others: the designs of a range of levels are then no box.
+    """
 
     def __init__(self, space: Space) -> None:
+        if any(axis.derived is not None for axis in space.axes):
+            raise ValueError("a dimension that follows from others has no levels of its own")
         self.space = space
         values = [np.asarray(axis.values, dtype=np.float64) for axis in space.axes]
         self._levels = [np.argsort(v, kind="stable") for v in values]

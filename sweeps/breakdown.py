@@ -9,7 +9,9 @@ import numpy as np
 from roofline.kernel import CEILINGS, bound_by, combined_s, operator_ceilings
 from roofline.memory import operator_traffic
 from roofline.pim import PIM_CEILINGS, in_memory, pim_ceilings
+from sweeps.evaluate import evaluate
 from sweeps.factors import machine_of, placement_of
+from sweeps.largest import at_its_batch
 from sweeps.scenario import Scenario
 from sweeps.space import Columns
 
@@ -86,6 +88,7 @@ def breakdown(design: Columns, scenario: Scenario) -> tuple[OperatorShare, ...]:
         Their seconds, summed in order after the phase's launch overhead, are the factors ``prefill_s``, ``decode_s`` of
         :func:`sweeps.factors.factors` bit for bit.
     """
+    scenario = at_its_batch(design, scenario, evaluate)
     machine = machine_of(design, scenario)
     shares = []
     for i, workload in enumerate(scenario.workloads):

@@ -7,6 +7,7 @@ import numpy as np
 from roofline.memory import Number
 from sweeps.factors import factors
 from sweeps.feasible import DEMAND, PHYSICAL, constraint_margin, satisfied, worst
+from sweeps.largest import evaluate_largest
 from sweeps.metrics import metrics
 from sweeps.scenario import Scenario
 from sweeps.space import Columns
@@ -27,6 +28,8 @@ def evaluate(designs: Columns, scenario: Scenario) -> dict[str, Number]:
     dict
         Columns of :mod:`results.columns`, each broadcastable to the common shape; ``feasible`` is boolean.
     """
+    if scenario.largest is not None:
+        return evaluate_largest(designs, scenario, evaluate)
     columns = metrics(factors(designs, scenario), scenario)
     buildable = [name for name in (*PHYSICAL, DEMAND) if name in columns]
     feasible = np.asarray(worst(columns, buildable) <= 0)

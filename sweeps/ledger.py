@@ -19,6 +19,7 @@ from costmodels.tables import Constant
 from roofline.memory import Number
 from sweeps.evaluate import evaluate
 from sweeps.factors import factors
+from sweeps.largest import at_its_batch
 from sweeps.ledger_steps import AREA, LEDGERS, POWER_CAP, Step
 from sweeps.metrics import metrics, phases_of
 from sweeps.scenario import Scenario, with_constants
@@ -89,6 +90,7 @@ def ledgers(design: Columns, scenario: Scenario, columns: Sequence[str] | None =
     if unknown:
         raise ValueError(f"there is no ledger of {unknown[0]}; there are {', '.join(LEDGERS)}")
     with np.errstate(all="ignore"):
+        scenario = at_its_batch(design, scenario, evaluate)
         totals = evaluate(design, scenario)
         known = factors(design, scenario)
         held = _at_its_speed(known, scenario)

@@ -76,6 +76,7 @@ class Problem:
         """Metric and margin columns that this problem's designs have, in the order of the columns' list."""
         first = self.scenario(0)
         optional = {
+            "batch": first.largest is not None,
             "throttled": first.power_cap_w is not None,
             "margin_power_cap": first.power_cap_w is not None,
             DEMAND: first.deployment.demand_tokens_per_s is not None,

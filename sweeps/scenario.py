@@ -83,6 +83,23 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Largest:
+    """What the largest batch of a design must meet; None: no such limit.
+
+    Attributes
+    ----------
+    ttft_s, tpot_s : float or None
+        Longest time to the first token, and per output token [s].
+    most : int
+        No larger batch is asked for.
+    """
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    most: int = 4096
+
+
+@dataclass(frozen=True)
 class Scenario:
     """What :func:`sweeps.evaluate.evaluate` needs besides the designs.
 
@@ -95,6 +112,8 @@ class Scenario:
         Of the number formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
     requests, technology
         What the workloads and the constants were made from.
+    largest : Largest or None
+        The batch of the one workload is the largest that meets this, for each design its own.
     """
 
     workloads: tuple[Workload, ...]
@@ -108,6 +127,9 @@ class Scenario:
     limits: tuple[Limit, ...] = ()
     requests: tuple[Request, ...] = ()
     technology: Technology = field(default_factory=Technology)
+    largest: Largest | None = None
+    # Scenarios of fixed batches; a copy with anything replaced starts without them.
+    _at_batch: dict[int, Scenario] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def ranges(self) -> dict[str, Constant]:
@@ -179,6 +201,16 @@ def with_constants(given: Scenario, values: Mapping[str, Number]) -> Scenario:
     else:
         workloads = _workloads(given.requests, given.modelling, constants, given.deployment.parallel)
     return replace(given, technology=technology, constants=constants, workloads=workloads)
+
+
+def with_batch(given: Scenario, batch: int) -> Scenario:
+    """Return the scenario of one workload with this batch, whatever its largest would be."""
+    if batch not in given._at_batch:
+        (request,) = given.requests
+        fixed = (replace(request, batch=batch),)
+        workloads = _workloads(fixed, given.modelling, given.constants, given.deployment.parallel)
+        given._at_batch[batch] = replace(given, workloads=workloads, requests=fixed, largest=None)
+    return given._at_batch[batch]
 
 
 def _check_pim(technology: Technology) -> None:

@@ -212,7 +212,8 @@ def _axis_swings(problem: Problem, design: Columns, given: Scenario, columns: Se
         if len(axis.values) < 2:
             continue
         ends = (min(axis.values), max(axis.values))
-        found = _evaluated({**design, axis.name: np.array(ends)}, given, columns, (2,))
+        moved = problem.space.with_derived({**design, axis.name: np.array(ends)})
+        found = _evaluated(moved, given, columns, (2,))
         swings.append(_swing(Input(axis.name, "design"), ends, columns, *found))
     return swings
 
@@ -327,6 +328,7 @@ class _Place:
             axis.name: np.asarray(axis.values)[_level(of.get(axis.name), len(axis.values), rows)]
             for axis in self.problem.space.axes
         }
+        columns = self.problem.space.with_derived(columns)
         scenarios = np.zeros(rows, dtype=np.int64)
         for axis in self.problem.scenario_columns:
             scenarios = scenarios * len(axis.values) + _level(of.get(axis.name), len(axis.values), rows)

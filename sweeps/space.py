@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.derived import Derived
+
 Array = NDArray[np.float64]
 Columns = dict[str, Array]
 
@@ -24,10 +26,11 @@ CHUNK_POINTS = 262144
 
 @dataclass(frozen=True)
 class Axis:
-    """A design variable and its levels."""
+    """A design variable and its levels; one that follows from others has a single level, which is no number."""
 
     name: str
     values: tuple[float, ...]
+    derived: Derived | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,14 @@ class Space:
         for axis in reversed(self.axes):
             rest, level = np.divmod(rest, len(axis.values))
             columns[axis.name] = np.asarray(axis.values, dtype=np.float64)[level]
-        return scenario, {name: columns[name] for name in DESIGN_COLUMNS}
+        return scenario, self.with_derived({name: columns[name] for name in DESIGN_COLUMNS})
+
+    def with_derived(self, columns: Columns) -> Columns:
+        """Return the columns with those that follow from others."""
+        for axis in self.axes:
+            if axis.derived is not None:
+                columns[axis.name] = np.asarray(axis.derived(columns), dtype=np.float64)
+        return columns
 
     def scenario_levels(self, scenario: int) -> tuple[int, ...]:
         """Return the level of each scenario axis of a scenario index."""
@@ -149,7 +159,8 @@ class Space:
                 + lead * math.prod(self.shape[split:])
                 + low * math.prod(self.shape[split + 1 :])
             )
-            yield Block(begin, scenario, _spread(self.axes, parts), tuple(len(part) for part in parts))
+            columns = self.with_derived(_spread(self.axes, parts))
+            yield Block(begin, scenario, columns, tuple(len(part) for part in parts))
 
     def block_count(self, target: int = BLOCK_POINTS) -> int:
         """Return the number of blocks."""

@@ -87,6 +87,7 @@ def test_kinds_and_directions_are_consistent() -> None:
     assert {c.name for c in COLUMNS.values() if c.kind == "metric" and c.better == "max"} == {
         "decode_tokens_per_s",
         "tokens_per_s",
+        "batch",
         "flash_lifetime_years",
     }
     assert all(c.meaning for c in COLUMNS.values())

@@ -75,7 +75,7 @@ def test_the_bound_of_a_single_design_is_its_metric(of: Scenario, data: st.DataO
 
 def test_every_metric_and_margin_says_how_it_moves() -> None:
     of = scenario([request("llama-3-8b", prompt=64, output=64)], Technology(), Deployment(), Modelling())
-    named = {c.name for c in COLUMNS.values() if c.kind in ("metric", "margin")} - {"chips"}
+    named = {c.name for c in COLUMNS.values() if c.kind in ("metric", "margin")} - {"chips", "batch"}
     assert set(signs(of)) == named
 
 

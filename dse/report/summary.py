@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.runs import Run
-    from dse.study import Study
+    from dse.study import Study, Workload
     from sweeps.problem import Problem
 
 
@@ -123,6 +123,9 @@ def study_summary(study: Study, problem: Problem) -> str:
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
+        if axis.derived is not None:
+            rows.append([axis.name, "1", axis.text])
+            continue
         low, high = min(axis.values), max(axis.values)
         ends = format_quantity(low, unit) + (f" to {format_quantity(high, unit)}" if high > low else "")
         rows.append([axis.name, f"{len(axis.values):,}", ends])
@@ -135,7 +138,7 @@ def study_summary(study: Study, problem: Problem) -> str:
         held = sum(told.footprint_bytes.values())
         lines.append(
             f"workload {workload.model}: {workload.prompt_tokens:,} in, {workload.output_tokens:,} out, batch "
-            f"{workload.batch:,}, share {told.share:g}; needs {format_quantity(held, 'byte')}"
+            f"{_batch_text(workload)}, share {told.share:g}; needs {format_quantity(held, 'byte')}"
         )
     lines.append("objectives: " + ", ".join(f"{name} {way}" for name, way in study.objectives.items()))
     lines.append("constraints: " + (", ".join(study.constraints) or "none"))
@@ -179,3 +182,15 @@ def _duration(seconds: float) -> str:
             count = math.ceil(seconds / length)
             return f"{count} {name}{'s' * (count != 1)}"
     return ""
+
+
+def _batch_text(workload: Workload) -> str:
+    """The batch of a workload; of one that each design chooses, what it must meet."""
+    if isinstance(workload.batch, int):
+        return f"{workload.batch:,}"
+    limits = [
+        f"{key} <= {format_quantity(value, 'second')}"
+        for key, value in (("ttft", workload.slo.ttft), ("tpot", workload.slo.tpot))
+        if value is not None
+    ]
+    return f"as large as fits{' with ' + ' and '.join(limits) if limits else ''}"

@@ -1,0 +1,93 @@
+"""Every search on the same studies: dimensions that follow from others, batches that designs choose, one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from small_run import SMALL_SIZE, changed
+
+import dse
+from dse.runs import Run, load
+from sweeps.bounds import BoxBounds
+from sweeps.boxes import Grid
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+DERIVED = ("sram:           [2 MiB, 8 MiB, 32 MiB]", 'sram:           "0.5 MiB / (TFLOP/s) * compute"')
+LARGEST = (("    batch: 1\n", "    batch: max\n    slo: {tpot: 150 ms, ttft: 3 s}\n"), ('"ttft <= 4 s", ', ""))
+KINDS = {"derived": (DERIVED,), "largest": LARGEST}
+
+
+def swept(tmp_path: Path, search: str, *changes: tuple[str, str], more: str = "") -> Run:
+    return dse.sweep(changed(*changes) + f"search: {{{search}}}\n{more}", out=tmp_path / search.split(",")[0][8:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sample_of_everything_has_the_front_of_the_grid(tmp_path: Path, kind: str) -> None:
+    grid = swept(tmp_path, "method: grid", *KINDS[kind])
+    drawn = swept(tmp_path, "method: sample, n: 4000", *KINDS[kind])
+    assert drawn.manifest["designs"] == grid.manifest["designs"] > 100
+    assert drawn.front().equals(grid.front())
+    assert len(grid.front()) > 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nsga2_goes_on_from_the_front_of_a_grid_and_loses_nothing_of_it(tmp_path: Path, kind: str) -> None:
+    grid = swept(tmp_path, "method: grid", *KINDS[kind])
+    search = f"method: nsga2, population: 20, generations: 3, start: {grid.path}"
+    bred = swept(tmp_path, search, *KINDS[kind])
+    assert set(grid.front()["point"]) == set(bred.front()["point"])
+
+
+def test_a_start_whose_dimension_follows_from_others_in_another_way_is_refused(
+    tmp_path: Path, command: Command
+) -> None:
+    grid = swept(tmp_path, "method: grid", DERIVED)
+    other = DERIVED[0], DERIVED[1].replace("0.5", "0.4")
+    (tmp_path / "x.yaml").write_text(changed(other) + f"search: {{method: nsga2, start: {grid.path}}}\n")
+    done = command("sweep", tmp_path / "x.yaml", "--out", tmp_path / "run")
+    assert done.code == 2
+    assert "is a run of another study: design differ" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("derived", "sram_bytes follows from other dimensions"), ("largest", "with batch: max each design has its own")],
+)
+def test_exact_says_what_it_cannot_bound(tmp_path: Path, command: Command, kind: str, message: str) -> None:
+    (tmp_path / "x.yaml").write_text(changed(*KINDS[kind]) + "search: {method: exact}\n")
+    for done in (command("sweep", tmp_path / "x.yaml", "--out", tmp_path / "r"), command("check", tmp_path / "x.yaml")):
+        assert done.code == 2
+        assert "search.method: method exact needs bounds of every dimension and one batch: " + message in done.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_bounds_and_boxes_refuse_what_they_do_not_hold_for() -> None:
+    from dse.plan import problem_of
+
+    with pytest.raises(ValueError, match="a dimension that follows from others has no levels"):
+        Grid(problem_of(load(changed(DERIVED))).space)
+    with pytest.raises(ValueError, match="a batch that each design chooses has no bounds"):
+        BoxBounds(problem_of(load(changed(*LARGEST))).scenario(0), [("tpot_s", 1.0)])
+
+
+def test_a_run_of_any_search_holds_the_chances_of_its_front(tmp_path: Path) -> None:
+    more = "uncertainty: {samples: 64, seed: 3}\n"
+    grid, exact = (swept(tmp_path, f"method: {method}", more=more) for method in ("grid", "exact"))
+    assert exact.paths.uncertainty.is_file()
+    assert exact.uncertainty().equals(grid.uncertainty())
+    assert exact.manifest["files_sha256"]["uncertainty.parquet"]
+
+
+def test_searches_in_one_table(tmp_path: Path) -> None:
+    runs = [
+        swept(tmp_path, search)
+        for search in ("method: grid", "method: exact", "method: nsga2, population: 20, generations: 4")
+    ]
+    table = dse.compare(*runs, reference=runs[0]).set_index("method")
+    assert table.loc["grid", "evaluations"] == SMALL_SIZE
+    assert table.loc["nsga2", "evaluations"] <= 80
+    assert table.loc["exact", ["hypervolume", "found"]].tolist() == [1.0, 1.0]
+    assert table.loc["nsga2", "hypervolume"] < 1.0
