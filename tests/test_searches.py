@@ -4,19 +4,53 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
 from small_run import SMALL_SIZE, changed
 
 import dse
+from dse.plan import problem_of
 from dse.runs import Run, load
+from sweeps.audit import audit
 from sweeps.bounds import BoxBounds
 from sweeps.boxes import Grid
+from sweeps.exact import Options, Search, run_search
+from sweeps.run import run_grid
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 DERIVED = ("sram:           [2 MiB, 8 MiB, 32 MiB]", 'sram:           "0.5 MiB / (TFLOP/s) * compute"')
 LARGEST = (("    batch: 1\n", "    batch: max\n    slo: {tpot: 150 ms, ttft: 3 s}\n"), ('"ttft <= 4 s", ', ""))
+EDGE = dse.shipped_studies()["edge-exact"].read_text(encoding="utf8").replace("points: 64", "points: 8")
+SECOND = (
+    "  - {model: mixtral-8x7b, prompt_tokens: 4096, output_tokens: 64, batch: 2, share: 0.6,\n"
+    "     precision: {weights: int4, activations: fp16, kv_cache: fp16}}\n"
+)
+IDEAL = "overlap: full, sram_residency: on, launch_overhead: 5 us, efficiency: ideal, flash_holds: [weights],\n"
+FUSION = "            fusion: [attention, norm, residual, rope, swiglu]}"
+OBJECTIVES = "{request_latency_s: min, energy_j_per_token: min, bom_usd: min, carbon_g_per_mtoken: min}"
+CALIBRATED = (IDEAL, "efficiency: calibrated, runtime: vllm, flash_holds: [weights]}\n"), (FUSION + "\n", "")
+MIX = ("    share: 1.0\n", "    share: 0.4\n" + SECOND)
+CAPPED = ("prices: 2026}", "prices: 2026, power_cap: 25 W}")
+ANCHORED = ("efficiency: ideal", "efficiency: ideal, power: anchored")
+OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "calibrated": CALIBRATED,
+    "calibrated mix": (*CALIBRATED, MIX),
+    "anchored": (ANCHORED,),
+    "anchored, capped": (ANCHORED, CAPPED),
+    "graphics": (("datapath: tensor", "datapath: graphics"), ("segment: edge", "segment: soc")),
+    "buffer": (("sram_style: scratchpad", "sram_style: buffer, yield_model: poisson, granular: true"),),
+    "nodes": (("node: 5nm", "node: [8nm, 14nm, 2nm]"),),
+    "chips": (("deployment: {", "deployment: {chips: [1, 2, 4], "),),
+    "price of the region": (("electricity: 0.15 USD/kWh", "electricity: grid"),),
+    "utilization": (
+        ("demand: 200000 token/day", "utilization: 0.3"),
+        (OBJECTIVES, "{tpot_s: min, tco_usd_per_hour: min, idle_power_w: min, cdp_kg_s: min}"),
+    ),
+    "rates": ((OBJECTIVES, "{tokens_per_s: max, cci_g_per_eflop: min, peak_power_w: min, tco_usd_per_mtoken: min}"),),
+}
+
 KINDS = {"derived": (DERIVED,), "largest": LARGEST}
 
 
@@ -65,12 +99,22 @@ def test_exact_says_what_it_cannot_bound(tmp_path: Path, command: Command, kind:
 
 
 def test_bounds_and_boxes_refuse_what_they_do_not_hold_for() -> None:
-    from dse.plan import problem_of
-
     with pytest.raises(ValueError, match="a dimension that follows from others has no levels"):
         Grid(problem_of(load(changed(DERIVED))).space)
     with pytest.raises(ValueError, match="a batch that each design chooses has no bounds"):
         BoxBounds(problem_of(load(changed(*LARGEST))).scenario(0), [("tpot_s", 1.0)])
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_exact_front_is_that_of_the_grid_whatever_a_study_may_choose(name: str) -> None:
+    problem = problem_of(load(changed(*OPTIONS[name], text=EDGE)))
+    assert audit(problem, 8192).violations == []
+    search = Search(problem, Options())
+    search.seed()
+    assert run_search(search)
+    front, _ = run_grid(problem).front.finish()
+    assert len(front) > 30
+    assert np.array_equal(np.sort(search.archive.points), front)
 
 
 def test_a_run_of_any_search_holds_the_chances_of_its_front(tmp_path: Path) -> None:
