@@ -17,9 +17,9 @@ def package_usd(
     package_usd: Number,
     substrate_usd: Number,
 ) -> Number:
-    """Packaging [USD]: an interposer priced by die area under in-package memory (HBM), else an organic package."""
+    """Packaging [USD]: a package with its substrate, and an interposer by die area under in-package memory (HBM)."""
     interposer = area_mm2 * (in_package_memory * interposer_usd_per_mm2)
-    return interposer + ((1.0 - in_package_memory) * package_usd + substrate_usd)
+    return interposer + (package_usd + substrate_usd)
 
 
 def bom_usd(silicon_usd: Number, memory_usd: Number, packaging_usd: Number, *, assembly_relative: Number) -> Number:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.one_design import check_candidates
@@ -29,6 +31,7 @@ from sweeps.scenario import (
 from sweeps.space import Axis, Space
 
 MAX = "max"
+MOST_DIES = 1024
 MOST_CACHED_SCENARIOS = 256
 LAYOUT_PATHS = ("deployment.chips", "deployment.parallel.")
 CALIBRATION_PATHS = ("modelling.calibration", "modelling.device_class")
@@ -72,6 +75,7 @@ class StudyScenarios:
             found = scenario(
                 requests(at, self.models), technology_of(at), deployment_of(at), modelling_of(at), self.limits
             )
+            _check_constants(found)
             return replace(found, largest=_largest(at))
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
@@ -118,6 +122,15 @@ def _check(study: Study, problem: Problem) -> None:
             key="technology.formats",
         )
     _check_batches(study)
+    powers = [axis for axis in study.scenario_axes if axis.path in ("technology.power_cap", "modelling.power")]
+    capped = study.technology.power_cap is not None or any("cap" in axis.path for axis in powers)
+    anchored = study.modelling.power == "anchored" or any("anchored" in axis.values for axis in powers)
+    if capped and anchored:
+        raise StudyError(
+            "measured shares are of a device at its own limit: power: anchored does not go with a power cap",
+            path=study.source_path,
+            key="modelling.power",
+        )
     _check_layouts(study)
     for paths in (CALIBRATION_PATHS, PRICE_PATHS):
         _check_together(study, paths)
@@ -189,6 +202,21 @@ def requests(study: Study, models: Models) -> list[Request]:
         )
         for workload in study.workloads
     ]
+
+
+def _check_constants(found: Scenario) -> None:
+    """Raise ValueError where constants that a study overrides do not go together."""
+    k = {name: float(np.max(value)) for name, value in found.constants.items()}
+    for good, message in (
+        (k["reticle_mm2"] > k["die_to_die_mm2"], "reticle_mm2 must exceed die_to_die_mm2"),
+        (k["wafer_diameter_mm"] > 2 * k["edge_exclusion_mm"], "wafer_diameter_mm must exceed twice edge_exclusion_mm"),
+        (k["pue"] >= 1, "pue is at least 1: the site draws what it passes on"),
+        (k["host_energy_relative"] >= 1, "host_energy_relative is at least 1: the chip's own energy is in it"),
+        (k["idle_w_per_mm2"] <= k["busy_w_per_mm2"], "idle_w_per_mm2 must not exceed busy_w_per_mm2"),
+        (k["max_dies"] <= MOST_DIES, f"max_dies is at most {MOST_DIES}"),
+    ):
+        if not good:
+            raise ValueError(f"technology.constants: {message}")
 
 
 def _largest(study: Study) -> Largest | None:

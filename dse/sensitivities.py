@@ -166,6 +166,8 @@ def sensitivity(
     of, problem = study_and_problem(study)
     if method not in METHODS:
         raise StudyError(f"method: expected {', '.join(METHODS)}, got {method!r}{did_you_mean(method, METHODS)}")
+    if problem.scenario(0).largest is not None and method != "tornado":
+        raise StudyError("Sobol' indices need a batch that is a number; --method tornado takes batch: max")
     chosen = _columns(problem, columns)
     where, picked = _design(study, of, problem, design)
     given = design is not None

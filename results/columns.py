@@ -38,7 +38,7 @@ _MARGINS = (
     _margin("margin_demand", "how far the demanded token rate exceeds what the design generates", "demand margin"),
     _margin(
         "margin_power_cap",
-        "how far sustained power exceeds technology.power_cap after throttling, at the worst workload of the mix",
+        "how far static power alone exceeds technology.power_cap: beyond it no clock is slow enough",
         "power cap margin",
     ),
 )

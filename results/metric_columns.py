@@ -186,7 +186,7 @@ POWER = (
     Column(
         "peak_power_w",
         "watt",
-        "static power plus compute, SRAM, DRAM and flash all at their ceilings at once, per chip",
+        "static power plus compute, SRAM, DRAM and flash all at their ceilings at once, at most a power cap; per chip",
         "min",
         "metric",
         "peak power",
@@ -239,7 +239,14 @@ COST = (
         "metric",
         "TCO",
     ),
-    Column("embodied_kg", "kg", "CO2-equivalent emitted to make one chip", "min", "metric", "embodied CO₂e"),
+    Column(
+        "embodied_kg",
+        "kg",
+        "CO2-equivalent emitted to make one chip with its memory, board and share of the server",
+        "min",
+        "metric",
+        "embodied CO₂e",
+    ),
     Column(
         "carbon_g_per_mtoken",
         "g/Mtoken",
@@ -261,7 +268,7 @@ COST = (
     Column(
         "cdp_kg_s",
         "kg*second",
-        "carbon-delay product: embodied_kg * request_latency_s (ACT, ISCA 2022)",
+        "carbon-delay product: embodied_kg of all chips * request_latency_s (ACT, ISCA 2022)",
         "min",
         "metric",
         "carbon x delay",
@@ -270,7 +277,7 @@ COST = (
     Column(
         "cep_kg_j_per_token",
         "kg*joule/token",
-        "carbon-energy product: embodied_kg * energy_j_per_token (ACT, ISCA 2022)",
+        "carbon-energy product: embodied_kg of all chips * energy_j_per_token (ACT, ISCA 2022)",
         "min",
         "metric",
         "carbon x energy",

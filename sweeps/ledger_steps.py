@@ -63,7 +63,7 @@ _BOM = (
     Step("flash", {"flash_usd_per_byte": 0.0}, ("pim_flash_die_relative",)),
     Step("wafers", {"wafer_usd": 0.0}, _YIELD),
     Step("interposer", {"interposer_usd_per_mm2": 0.0}, ("dram_in_package",)),
-    Step("package", {"package_usd": 0.0}, ("dram_in_package",)),
+    Step("package", {"package_usd": 0.0}),
     Step("substrate", {"substrate_usd": 0.0}),
 )
 _MADE = (

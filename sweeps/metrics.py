@@ -81,9 +81,8 @@ def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[s
         flash_standby_w_per_byte=k["flash_standby_w_per_byte"],
     )
     busy_static = power.silicon_static_w(silicon, k["busy_w_per_mm2"]) + standby
-    peak = busy_static + _ports_peak_w(factors, scenario)
-    if scenario.power_cap_w is not None:
-        peak = np.minimum(peak, scenario.power_cap_w)
+    limit = busy_static + _ports_peak_w(factors, scenario)
+    peak = limit if scenario.power_cap_w is None else np.minimum(limit, scenario.power_cap_w)
     memory_usd = bought * k["dram_usd_per_byte"] + flash * k["flash_usd_per_byte"]
     packaging = price.package_usd(
         silicon,
@@ -101,6 +100,7 @@ def _static_columns(factors: Mapping[str, Number], scenario: Scenario) -> dict[s
     return {
         "idle_power_w": power.silicon_static_w(silicon, k["idle_w_per_mm2"]) + standby,
         "busy_static_w": busy_static,
+        "busy_limit_w": limit,
         "busy_over_idle_w": power.silicon_static_w(silicon, k["busy_w_per_mm2"] - k["idle_w_per_mm2"]),
         "peak_power_w": peak,
         "chips": float(scenario.deployment.parallel.chips),
@@ -208,7 +208,7 @@ def _phase(
         power_w=dynamic / seconds + static["busy_static_w"],
         unthrottled_s=unthrottled,
         anchored_j=power.anchored_j(
-            static["peak_power_w"],
+            static["busy_limit_w"],
             seconds,
             times(factors[f"{name}_matrix_s.{i}"], workload.passes_per_chip),
             busy_power_share=k["busy_power_share"],

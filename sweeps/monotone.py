@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from sweeps.factors import FALLING, FLAT, RISING, Directions, directions
 from sweeps.scenario import Scenario
 from sweeps.space import DESIGN_COLUMNS
@@ -47,10 +45,7 @@ def signs(scenario: Scenario) -> dict[str, Signs]:
     meter = (*times, *_WORK, *_ON)
     if scenario.modelling.power == "anchored":
         meter = (*times, *_MATRIX, *_PEAK)
-    bill: dict[str, int | None] = _rising(*_BILL)
-    k = scenario.constants
-    if np.any(np.asarray(k["flash_in_package"]) > np.asarray(k["dram_in_package"])):
-        bill["flash_bytes"] = None  # the first byte of it trades a package for an interposer
+    bill = _rising(*_BILL)
     worked = _rising(*_WORK, *_ON) | _falling(*_TIMES)
     owned_hour = worked if scenario.deployment.utilization is not None else _rising(*meter)
     anchored = _rising(*times, *_MATRIX, *_PEAK)

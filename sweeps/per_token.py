@@ -112,8 +112,8 @@ def per_token(
         "tco_usd_per_mtoken": usd * 1e6,
         "carbon_g_per_mtoken": kg * 1e9,
         "cci_g_per_eflop": carbon.kg_per_eflop(kg, flop_per_token(scenario)) * 1e3,
-        "cdp_kg_s": static["embodied_kg"] * columns["request_latency_s"],
-        "cep_kg_j_per_token": static["embodied_kg"] * package_j,
+        "cdp_kg_s": times(static["embodied_kg"], chips) * columns["request_latency_s"],
+        "cep_kg_j_per_token": times(static["embodied_kg"], chips) * package_j,
         "utilization": utilization,
     }
     if "kv_cache" in scenario.modelling.flash_holds:

@@ -315,12 +315,14 @@ def build(technology: Any, k: Mapping[str, float], design: Mapping[str, float]) 
     standby = chip["bought"] * k["dram_standby_w_per_byte"] + flash * k["flash_standby_w_per_byte"]
     chip["idle_w"] = silicon * k["idle_w_per_mm2"] + standby
     chip["busy_w"] = silicon * k["busy_w_per_mm2"] + standby
-    chip["peak_w"] = peak_w(chip, technology)
+    chip["limit_w"] = peak_w(chip, technology)
+    cap = technology.power_cap_w
+    chip["peak_w"] = chip["limit_w"] if cap is None else min(chip["limit_w"], cap)
     return chip
 
 
 def peak_w(chip: Mapping[str, Any], technology: Any) -> float:
-    """Static power and every ceiling at its full rate, as far as a power cap lets it."""
+    """Static power and every ceiling at its full rate."""
     hottest = 0.0  # rate x energy of the formats, fp32 on the vector units among them
     for name in (*technology.formats, "fp32"):
         hottest = max(hottest, float(FORMATS[name]["rate_relative"]) * float(FORMATS[name]["energy_relative"]))
@@ -332,7 +334,7 @@ def peak_w(chip: Mapping[str, Any], technology: Any) -> float:
         dearest = max(float(FORMATS[name]["energy_relative"]) for name in (*technology.formats, "fp32"))
         flop_j = max(dearest * chip["j_per_flop"], chip["j_per_vector_op"])
         watts += chip["pim"]["peak"] * (chip["pim"]["j"] + chip["pim"]["flop_per_byte"] * flop_j)
-    return float(watts if technology.power_cap_w is None else min(watts, technology.power_cap_w))
+    return float(watts)
 
 
 def bill(
@@ -344,8 +346,7 @@ def bill(
     parts += k["substrate_usd"]
     if k["dram_in_package"] or (design["flash_bytes"] > 0 and k["flash_in_package"]):
         parts += chip["silicon"] * k["interposer_usd_per_mm2"]
-    else:
-        parts += k["package_usd"]
+    parts += k["package_usd"]
     bom = parts * k["assembly_relative"]
     price = bom * (k["markup_relative"] if deployment.view == "buyer" else 1)
     if deployment.volume:
@@ -500,7 +501,7 @@ def performance(
                 columns[f"{name}_power_w"], step["joules"] / step["seconds"] + chip["busy_w"]
             )
             use = min(1.0, k["busy_power_share"] + k["compute_power_share"] * step["matrix_s"] / step["seconds"])
-            step["anchored_w"] = use * chip["peak_w"]
+            step["anchored_w"] = use * chip["limit_w"]
             columns["anchored_power_w"] = max(columns["anchored_power_w"], step["anchored_w"])
             columns["throttled"] = max(columns["throttled"], 1 - unthrottled / step["seconds"])
             phase[name] = step

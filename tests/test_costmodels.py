@@ -174,7 +174,7 @@ def test_capital_recovery_of_five_years_at_8_percent() -> None:
 
 def test_packaging_and_bill_of_materials_by_hand() -> None:
     shared = {"interposer_usd_per_mm2": 430 / 814, "package_usd": 25.0, "substrate_usd": 80.0}
-    assert price.package_usd(814.0, in_package_memory=1.0, **shared) == pytest.approx(430 + 80)
+    assert price.package_usd(814.0, in_package_memory=1.0, **shared) == pytest.approx(430 + 25 + 80)
     assert price.package_usd(814.0, in_package_memory=0.0, **shared) == pytest.approx(25 + 80)
     assert price.bom_usd(300.0, 1040.0, 510.0, assembly_relative=1.3) == pytest.approx(2405.0)
     assert price.price_usd(2405.0, markup_relative=7.0) == pytest.approx(16835.0)
@@ -363,3 +363,35 @@ def test_carbon_intensity_counts_work_done_and_not_the_peak() -> None:
     technology = Technology(node="4nm", dram_kind="hbm3")
     alone, together = (evaluated(H100, scenario([r], technology, Deployment(), Modelling())) for r in (slow, busy))
     assert alone["cci_g_per_eflop"] > 20 * together["cci_g_per_eflop"]
+
+
+def test_every_part_has_a_package_and_memory_beside_the_die_an_interposer() -> None:
+    constants = {"interposer_usd_per_mm2": 0.5, "package_usd": 25.0, "substrate_usd": 80.0}
+    assert price.package_usd(800.0, in_package_memory=1.0, **constants) == 400.0 + 25.0 + 80.0
+    assert price.package_usd(800.0, in_package_memory=0.0, **constants) == 25.0 + 80.0
+
+
+def test_carbon_products_count_every_chip_of_the_deployment() -> None:
+    from roofline.parallel import Parallel
+
+    technology = Technology(node="4nm", dram_kind="hbm3")
+    asked = request("llama-3-8b", prompt=1024, output=256, batch=8)
+    one, two = (
+        evaluated(H100, scenario([asked], technology, Deployment(parallel=Parallel(tensor=n)), Modelling()))
+        for n in (1, 2)
+    )
+    assert two["cdp_kg_s"] == pytest.approx(2 * two["embodied_kg"] * two["request_latency_s"], rel=1e-12)
+    assert two["cep_kg_j_per_token"] == pytest.approx(2 * two["embodied_kg"] * two["energy_j_per_token"], rel=1e-12)
+    assert one["cdp_kg_s"] == one["embodied_kg"] * one["request_latency_s"]
+
+
+def test_measured_shares_are_of_the_limit_without_a_cap() -> None:
+    free, capped = (
+        evaluated(
+            H100,
+            scenario([ASKED], Technology(node="4nm", dram_kind="hbm3", power_cap_w=cap), Deployment(), Modelling()),
+        )
+        for cap in (None, 350.0)
+    )
+    assert capped["peak_power_w"] == 350.0
+    assert capped["anchored_energy_j_per_token"] >= free["anchored_energy_j_per_token"]

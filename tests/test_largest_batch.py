@@ -130,3 +130,12 @@ def test_what_a_largest_batch_does_not_go_with(
     path.write_text(changed(*changes), encoding="utf-8")
     with pytest.raises(StudyError, match=message):
         dse.sweep(path, out=tmp_path / "run")
+
+
+def test_sensitivity_of_a_chosen_batch_is_one_at_a_time(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "max.yaml"
+    path.write_text(changed(*MAX), encoding="utf-8")
+    done = command("sensitivity", path)
+    assert done.code == 2
+    assert "Sobol' indices need a batch that is a number" in done.err
+    assert command("sensitivity", path, "--method", "tornado").code == 0

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from small_run import changed
 
 from costmodels import tables
 from costmodels.tables import UNIT_SCALE
@@ -152,9 +153,36 @@ def test_every_constant_can_be_overridden_by_what_its_table_says() -> None:
 def test_a_constant_of_zero_is_refused_or_gives_finite_costs(name: str) -> None:
     try:
         row = evaluate(study({name: 0}), {"sram": ["50 MB"]}).iloc[0]
-    except StudyError:
-        assert name in DIVISORS
+    except StudyError as error:
+        refused = ("pue", "host_energy_relative", "busy_w_per_mm2")  # at least 1, and at least the idle power
+        assert name in DIVISORS or (name in refused and "technology.constants" in str(error))
         return
     assert name not in DIVISORS
     for column in ("die_area_mm2", "bom_usd", "price_usd", "embodied_kg", "peak_power_w"):
         assert 0 <= row[column] < math.inf, column
+
+
+@pytest.mark.parametrize(
+    ("constants", "message"),
+    [
+        ("{reticle_mm2: 5}", "reticle_mm2 must exceed die_to_die_mm2"),
+        ("{edge_exclusion_mm: 200}", "wafer_diameter_mm must exceed twice edge_exclusion_mm"),
+        ("{pue: 0.5}", "pue is at least 1"),
+        ("{host_energy_relative: 0.2}", "host_energy_relative is at least 1"),
+        ("{idle_w_per_mm2: 5}", "idle_w_per_mm2 must not exceed busy_w_per_mm2"),
+        ("{max_dies: 1000000}", "max_dies is at most 1024"),
+    ],
+)
+def test_overrides_that_do_not_go_together_are_refused(constants: str, message: str) -> None:
+    study = changed(("sram_style: scratchpad", f"sram_style: scratchpad, constants: {constants}"))
+    with pytest.raises(StudyError, match=message):
+        problem_of(load(study))
+
+
+def test_measured_shares_do_not_go_with_a_power_cap() -> None:
+    study = changed(
+        ("sram_style: scratchpad", "sram_style: scratchpad, power_cap: 20 W"),
+        ("objectives:", "modelling: {power: anchored}\nobjectives:"),
+    )
+    with pytest.raises(StudyError, match="does not go with a power cap"):
+        problem_of(load(study))
