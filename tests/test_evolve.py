@@ -441,7 +441,7 @@ def test_a_checkpoint_of_another_run_is_not_used(tmp_path: Path, monkeypatch: py
 WRONG = {
     "one design": ("method: nsga2, population: 1", "search.population: expected a whole number from 2 to 100000"),
     "no generation": ("method: nsga2, generations: 0", "search.generations: expected a whole number from 1"),
-    "unknown algorithm": ("method: nsga22", 'search.method: expected one of grid, exact, sample, nsga2', 'mean "nsga2"?'),
+    "unknown algorithm": ("method: nsga22", 'expected one of grid, exact, sample, nsga2', 'mean "nsga2"?'),
     "unknown sampler": ("method: sample, sampler: sobel", "search.sampler: expected", 'did you mean "sobol"?'),
     "no designs": ("method: sample, n: 0", "search.n: expected a whole number from 1 to 33554432, got 0"),
     "no number": ("method: sample, n: many", 'search.n: expected a whole number', 'got "many"'),

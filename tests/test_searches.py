@@ -38,7 +38,7 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "calibrated": CALIBRATED,
     "calibrated mix": (*CALIBRATED, MIX),
     "anchored": (ANCHORED,),
-    "anchored, capped": (ANCHORED, CAPPED),
+    "capped": (CAPPED,),
     "graphics": (("datapath: tensor", "datapath: graphics"), ("segment: edge", "segment: soc")),
     "buffer": (("sram_style: scratchpad", "sram_style: buffer, yield_model: poisson, granular: true"),),
     "nodes": (("node: 5nm", "node: [8nm, 14nm, 2nm]"),),

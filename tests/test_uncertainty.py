@@ -86,7 +86,8 @@ SCENARIOS = {
     "datacenter": problem(
         technology={"dram_kind": "hbm3e", "flash_kind": "none"}, deployment={"segment": "datacenter"}
     ),
-    "anchored and capped": problem(modelling={"power": "anchored"}, technology={"power_cap": "20 W"}),
+    "anchored": problem(modelling={"power": "anchored"}),
+    "capped": problem(technology={"power_cap": "20 W"}),
     "several chips": problem(deployment={"chips": 2}),
     "memory that computes": problem(technology={"dram_kind": "gddr6", "flash_kind": "none", "pim": "gddr6-aim"}),
     "flash that computes": problem(
