@@ -112,7 +112,7 @@ def test_the_bill_of_materials_of_the_h100_by_hand() -> None:
     k = {name: c.value for name, c in tables.constants("common").items()}
     silicon = wafers_of_h100() * value("nodes", "5nm", "wafer_usd")
     memory = 80e9 * tables.constants("prices", "2026")["hbm3_usd_per_byte"].value
-    package = 814.0 * k["interposer_usd_per_mm2"] + value("segments", "datacenter", "substrate_usd")
+    package = 814.0 * k["interposer_usd_per_mm2"] + k["package_usd"] + value("segments", "datacenter", "substrate_usd")
     expected = k["assembly_relative"] * (silicon + memory + package)
     assert device_costs(find("h100"), area_mm2=814.0)["bom_usd"] == pytest.approx(expected, rel=1e-9)
 
