@@ -169,7 +169,8 @@ def _pairs(text: str, study: Study) -> dict[str, str]:
 
 def _values(study: Study, given: Mapping[str, Any]) -> _Named:
     axes = {axis.path: axis for axis in study.scenario_axes}
-    last = {path.rsplit(".", 1)[-1]: path for path in axes}
+    words = [path.rsplit(".", 1)[-1] for path in axes]
+    last = {word: path for word, path in zip(words, axes, strict=True) if words.count(word) == 1}
     levels: dict[str, int | None] = {path: 0 if len(axis.values) == 1 else None for path, axis in axes.items()}
     dimensions: dict[str, list[Any]] = {}
     for key, value in given.items():

@@ -104,6 +104,17 @@ def test_scenario_axes_are_named_by_path_or_by_their_last_word(tmp_path: Path) -
         dse.explain(path, f"{base}, node=6nm")
 
 
+def test_a_last_word_that_two_axes_share_means_neither() -> None:
+    second = "  - {model: llama-3-8b, prompt_tokens: 64, output_tokens: 64}\ndesign:\n"
+    axes = "  workloads.0.batch: [1, 2]\n  workloads.1.batch: [1, 4]\n"
+    study = changed(("design:\n", second + axes))
+    base = "dram_bandwidth=100 GB/s, compute=2 TFLOP/s, sram=8 MiB, dram=12 GB, flash=0 GB"
+    found = dse.explain(study, f"{base}, workloads.0.batch=2, workloads.1.batch=4", ["die_area_mm2"])
+    assert found.scenario == {"workloads.0.batch": "2", "workloads.1.batch": "4"}
+    with pytest.raises(StudyError, match='no axis "batch"'):
+        dse.explain(study, f"{base}, batch=1", ["die_area_mm2"])
+
+
 WRONG = {
     "450": "points go from 0 to 449, got 450",
     "dram_bandwith=100 GB/s": '(did you mean "dram_bandwidth"?)',
