@@ -26,6 +26,7 @@ _SLICE_ROWS = 16_384  # few enough that a slice's columns stay in cache while ev
 _LEAST_BUFFER = 50_000
 _FIRST_BUFFER = 2_048  # the first merge comes early: without sentinels nothing is filtered
 _STREAMED_ROWS = 200_000
+_FEW_COMPARISONS = 65_536  # where calls cost more than comparisons, all are made at once
 _ROWS_PER_CHOICE = 2_048  # choosing sentinels takes as long as merging thousands of rows
 
 
@@ -112,7 +113,7 @@ class FrontArchive:
         self._merge_waiting()
         return len(self._index)
 
-    def add(self, index: ArrayLike, objectives: ArrayLike | Sequence[NDArray[Any]]) -> None:
+    def add(self, index: ArrayLike, objectives: ArrayLike | Sequence[NDArray[Any]]) -> Indices:
         """Add points to the stream.
 
         Parameters
@@ -121,6 +122,11 @@ class FrontArchive:
             Identity of each point; a stream gives each at most once.
         objectives : array_like, shape (k, m), or list or tuple of m arrays, shape (k,)
             Values to minimize. A list or tuple is taken as columns, an array as rows.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Those that may belong to the front: no sentinel dominates them. In no order.
 
         Raises
         ------
@@ -133,15 +139,14 @@ class FrontArchive:
             shapes = ", ".join(str(c.shape) for c in columns)
             raise ValueError(f"expected one index per point, got indices {indices.shape} and objectives {shapes}")
         if not len(indices):
-            return
+            return indices
         step = max(1, len(indices) // _SAMPLE_PER_BLOCK)
         self._remember(np.column_stack([c[::step] for c in columns]))
-        for start in range(0, len(indices), _SLICE_ROWS):
-            part = slice(start, start + _SLICE_ROWS)
-            self._add_slice(indices[part], [c[part] for c in columns])
+        parts = (slice(start, start + _SLICE_ROWS) for start in range(0, len(indices), _SLICE_ROWS))
+        return np.concatenate([self._add_slice(indices[part], [c[part] for c in columns]) for part in parts])
 
-    def merge(self, other: FrontArchive) -> None:
-        """Add everything that another archive has seen.
+    def merge(self, other: FrontArchive) -> Indices:
+        """Add everything that another archive has seen; return those of its front that may belong to this one's.
 
         Parameters
         ----------
@@ -155,13 +160,12 @@ class FrontArchive:
         """
         if other._m != self._m:
             raise ValueError(f"expected an archive of {self._m} objectives, got one of {other._m}")
-        index, points = other.finish()
-        self.add(index, points)
+        return self.add(*other.finish())
 
-    def sieved(self, index: Indices, objectives: Floats) -> Indices:
-        """Return which of some points, by index (k,), may belong to the front: those that no sentinel dominates."""
-        alive, _ = _survivors(self._sentinels, [objectives[:, j] for j in range(self._m)])
-        return np.sort(index[alive])
+    def settle(self) -> None:
+        """Become no more than the front of everything added so far: what goes to another process is small then."""
+        self._merge_waiting()
+        self._sample, self._sample_rows = [], 0
 
     def finish(self) -> tuple[Indices, Floats]:
         """The front of everything added so far; more may be added afterwards.
@@ -187,18 +191,19 @@ class FrontArchive:
             raise ValueError(f"expected {self._m} objectives, got {len(columns)}")
         return columns
 
-    def _add_slice(self, index: Indices, columns: list[Floats]) -> None:
+    def _add_slice(self, index: Indices, columns: list[Floats]) -> Indices:
         self._since_choice += len(index)
         alive, columns = _survivors(self._sentinels, columns)
         finite = np.logical_and.reduce([np.isfinite(c) for c in columns])
-        points = np.column_stack(columns)[finite]
+        points, joining = np.column_stack(columns)[finite], index[alive][finite]
         if not len(points):
-            return
-        self._waiting.append((index[alive][finite], points))
+            return joining
+        self._waiting.append((joining, points))
         self._waiting_rows += len(points)
         limit = max(_LEAST_BUFFER, 2 * len(self._index)) if len(self._sentinels) else _FIRST_BUFFER
         if self._waiting_rows > limit:
             self._merge_waiting()
+        return joining
 
     def _remember(self, rows: Floats) -> None:
         """Keep the most recent rows of the stream, as the sample that sentinels are chosen by."""
@@ -233,6 +238,9 @@ def _survivors(sentinels: Floats, columns: list[Floats]) -> tuple[Indices, list[
 
 def _dominated(sentinels: Floats, columns: list[Floats]) -> Mask:
     """Which points at least one sentinel strictly dominates; shapes (s, m), m times (k,) -> (k,)."""
+    if sentinels.size * len(columns[0]) <= _FEW_COMPARISONS:
+        points = np.column_stack(columns)[:, None]
+        return np.asarray(((points >= sentinels).all(2) & (points > sentinels).any(2)).any(1), dtype=np.bool_)
     killed = np.zeros(len(columns[0]), dtype=np.bool_)
     for sentinel in sentinels:
         mask = columns[0] >= sentinel[0]

@@ -27,6 +27,10 @@ MOST_CHUNKS = 16_384
 LARGEST_CHUNK = 2**30
 """Designs of a chunk that stores none of them: many, where there are many, so that the chunks stay few."""
 
+_ENOUGH_CHUNKS = 128
+_LARGER = 4
+"""With enough chunks to share out, those that store nothing hold so many times more designs: a chunk's front costs."""
+
 
 class Chunks(Protocol):
     """A search as pieces; picklable."""
@@ -75,7 +79,9 @@ class GridChunks:
         """Return the chunks of a problem's grid; those that store no designs are larger."""
         if rows:
             return cls(problem, CHUNK_POINTS)
-        return cls(problem, min(max(-(-problem.space.size // MOST_CHUNKS), CHUNK_POINTS), LARGEST_CHUNK))
+        size = problem.space.size
+        larger = min(size // _ENOUGH_CHUNKS, _LARGER * CHUNK_POINTS)
+        return cls(problem, min(max(-(-size // MOST_CHUNKS), CHUNK_POINTS, larger), LARGEST_CHUNK))
 
     @property
     def count(self) -> int:
@@ -187,6 +193,7 @@ class Work:
         tally, table = self.chunks.work_off(number, rows=self.sink is not None)
         if self.sink is not None and table is not None:
             tally.parts |= self.sink(number, table)
+        tally.front.settle()
         return Done(number, tally, time.perf_counter() - began)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from results.front import FrontArchive
 from results.store import Categorical
@@ -35,13 +36,13 @@ class Tally:
     failed: int = 0
     parts: dict[str, str] = field(default_factory=dict)
 
-    def merge(self, other: Tally) -> None:
-        """Add another part of the grid."""
+    def merge(self, other: Tally) -> NDArray[np.int64]:
+        """Add another part of the grid; return the points of its front that may belong to the whole one's."""
         self.designs += other.designs
         self.feasible += other.feasible
         self.failed += other.failed
         self.parts |= other.parts
-        self.front.merge(other.front)
+        return self.front.merge(other.front)
 
 
 def sweep_chunk(problem: Problem, chunk: tuple[int, int], *, rows: bool) -> tuple[Tally, Table | None]:

@@ -119,10 +119,10 @@ def _take(
             raise outcome.error
         worked.failed[outcome.piece] = outcome.error
         return
-    if record is not None:
-        record(done, worked.tally.front.sieved(*done.tally.front.finish()))
-    worked.tally.merge(done.tally)
+    joining = worked.tally.merge(done.tally)
     worked.chunks += 1
+    if record is not None:
+        record(done, np.sort(joining))
 
 
 class _Told:

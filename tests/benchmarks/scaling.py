@@ -1,8 +1,10 @@
 """What several processes bring, and what a task costs: ``python tests/benchmarks/scaling.py`` (some minutes).
 
 ``--workers`` sets how many workers the simulated cluster has. They share one process with scheduler and client, so what
-a task costs there is an upper bound for the scheduler. Seconds "of processors" are those of all processes, user and
-system; they are what to look at where other jobs are running, for wall time then says little.
+a task costs there is an upper bound for the scheduler; what a worker looks at now and then for itself (its memory, its
+own delays) is switched off there, for a machine has one or some of them, never a thousand. Seconds "of processors" are
+those of all processes, user and system; they are what to look at where other jobs are running, for wall time then says
+little.
 """
 
 from __future__ import annotations
@@ -13,28 +15,36 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
+import pickle
 import platform
 import resource
+import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from speed import LARGE
 
 import dse
 import sweeps.engines.dask as of_dask
 from dse.plan import problem_of
-from sweeps.chunks import MOST_CHUNKS, GridChunks
+from sweeps.chunks import MOST_CHUNKS, GridChunks, Work
 from sweeps.engines import Engine, Serial, never
 from sweeps.engines.clusters import local_engine
 from sweeps.engines.dask import Dask
 from sweeps.engines.processes import Processes
+from sweeps.grid import Tally
+from sweeps.problem import Problem
 from sweeps.run import run_chunks
 
 DESIGNS = 10**12
 SIMULATED_TASKS = 4096
 WORKERS = 1000
+RUNS = 3
 
 
 def nothing(number: int) -> int:
@@ -77,16 +87,18 @@ def simulated(workers: int) -> Dask:
     @contextmanager
     def connect() -> Iterator[Any]:
         import dask
+        import distributed.scheduler
         from distributed import Client, LocalCluster
 
-        quiet = {"distributed.worker.profile.enabled": False, "distributed.scheduler.idle-timeout": None}
+        distributed.scheduler.heartbeat_interval = lambda workers: 60.0
         with (
-            dask.config.set(quiet),
+            dask.config.set(_QUIET),
             LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=False,
                 dashboard_address=None,
+                worker_dashboard_address=None,
                 memory_limit=None,
                 silence_logs="CRITICAL",
             ) as cluster,
@@ -98,20 +110,68 @@ def simulated(workers: int) -> Dask:
     return Dask(connect, workers, "the simulated cluster", 600.0)
 
 
+_QUIET = {
+    "distributed.admin.system-monitor.interval": "600s",
+    "distributed.admin.tick.interval": "10s",
+    "distributed.admin.tick.cycle": "20s",
+    "distributed.comm.timeouts.connect": "300s",
+    "distributed.scheduler.idle-timeout": None,
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.worker.profile.enabled": False,
+}
+
+
+@dataclass(frozen=True)
+class Sleeping:
+    """The chunks of 10^12 designs, each of which takes its time in sleep and returns the front of a real one."""
+
+    problem: Problem
+    fronts: tuple[Tally, ...]
+    designs_of_each: int
+    seconds: float
+    count: int = MOST_CHUNKS
+
+    @property
+    def designs(self) -> int:
+        """Designs of all of them together."""
+        return self.count * self.designs_of_each
+
+    def work_off(self, number: int, *, rows: bool) -> tuple[Tally, None]:
+        """Sleep; the further round, the slightly worse is every point, so that the front stays one of its size."""
+        time.sleep(self.seconds)
+        turn, which = divmod(number, len(self.fronts))
+        front = copy(self.fronts[which].front)
+        front._index = front._index + turn * 10**8
+        front._points = front._points + 1e-9 * turn * np.abs(front._points)
+        return Tally(front, self.designs_of_each, self.designs_of_each), None
+
+    def ends(self, number: int) -> tuple[int, int]:
+        """Return the first and the last point of a chunk."""
+        return number * self.designs_of_each, (number + 1) * self.designs_of_each - 1
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=WORKERS, help="of the simulated cluster")
     workers = parser.parse_args().workers
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, 10^8 designs, keep: front\n")
-    print(f"{'engine':24}  {'wall':>7}  {'in chunks':>9}  {'processors':>10}  {'against one process':>19}")
-    first = 0.0
-    rate = 0.0
-    for name, engine in (("this process", Serial()), ("2 processes", Processes(2)), ("Dask, 2", local_engine(2, None))):
-        wall, inside, used = swept(engine)
-        first = first or wall
-        rate = rate or 10**8 / inside
-        print(f"{name:24}  {wall:5.1f} s  {inside:7.1f} s  {used:8.1f} s  {first / wall:17.2f} x", flush=True)
+    print(f"{'engine':24}  {'wall':>7}  {'in chunks':>9}  {'processors':>10}  {'against one process':>24}")
+    runs: dict[str, list[tuple[float, float, float]]] = {}
+    for _ in range(RUNS):  # in turn, for a machine is not equally fast at all times
+        for name, engine in (
+            ("this process", Serial()),
+            ("2 processes", Processes(2)),
+            ("Dask, 2", local_engine(2, None)),
+        ):
+            runs.setdefault(name, []).append(swept(engine))
+    alone = [wall for wall, _, _ in runs["this process"]]
+    for name, figures in runs.items():
+        wall, inside, used = (statistics.median(column) for column in zip(*figures, strict=True))
+        ratios = [first / figure[0] for first, figure in zip(alone, figures, strict=True)]
+        spread = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"{name:24}  {wall:5.1f} s  {inside:7.1f} s  {used:8.1f} s  {spread:>24}", flush=True)
+    rate = 10**8 / statistics.median(inside for _, inside, _ in runs["this process"])
     print("\na task that does nothing")
     for name, engine, pieces in (
         ("2 processes", Processes(2), 2000),
@@ -122,24 +182,38 @@ def main() -> None:
         wall, here = task_s(engine, pieces)
         of_dask._TASK_S, of_dask._TASK_S_PER_WORKER = kept
         print(f"{name:24}  {1e3 * wall:6.2f} ms wall, {1e3 * here:6.2f} ms of this process", flush=True)
-    project(rate, here, workers)
+    project(rate, workers)
 
 
-def project(rate: float, task: float, simulated_workers: int) -> None:
-    """Print what 10^12 designs on 1,000 workers come to, from designs per second of a core and seconds of a task."""
-    chunk_s = DESIGNS / MOST_CHUNKS / rate
-    seconds = -(-MOST_CHUNKS // WORKERS) * chunk_s
-    together = max(
-        1, min(int(WORKERS * of_dask._TASK_S_PER_WORKER / chunk_s), MOST_CHUNKS // (of_dask._SHARE * WORKERS))
-    )
-    tasks_per_s = MOST_CHUNKS / together / seconds
+def project(rate: float, workers: int) -> None:
+    """Print what 10^12 designs come to on paper, from designs per second of a core, and on the simulated cluster."""
+    designs = DESIGNS // MOST_CHUNKS
+    chunk_s = designs / rate
+    paper = -(-MOST_CHUNKS // workers) * chunk_s
     print(
-        f"\nprojection: 10^12 designs on {WORKERS:,} workers, each as fast as this core in its chunks "
-        f"({rate / 1e6:.1f} M designs/s)\n"
-        f"  {MOST_CHUNKS:,} chunks of {DESIGNS / MOST_CHUNKS / 1e6:.0f} M designs, {chunk_s:.1f} s each: "
-        f"{seconds:.0f} s\n"
-        f"  {together} chunks in a task, {tasks_per_s:.0f} tasks/s: scheduler and client are "
-        f"{100 * task * tasks_per_s:.0f} % busy, by what a task costs with {simulated_workers:,} simulated workers"
+        f"\n10^12 designs on {workers:,} workers, each as fast as this core ({rate / 1e6:.1f} M designs/s)"
+        f"\n  on paper   {MOST_CHUNKS:,} chunks of {designs / 1e6:.0f} M designs, {chunk_s:.1f} s each: {paper:.0f} s",
+        flush=True,
+    )
+    grid = GridChunks.of(problem_of(dse.load(LARGE)), rows=False)
+    fronts = tuple(Work(grid, None)(number).tally for number in range(grid.count))
+    chunks = Sleeping(grid.problem, fronts, designs, chunk_s)
+    with simulated(workers) as engine:
+        of_dask._lock = nullcontext()  # type: ignore[assignment]  # it is one for a process, and these share theirs
+        list(engine.outcomes(nothing, range(8), never))
+        begun = time.perf_counter(), time.process_time(), time.thread_time()
+        worked = run_chunks(chunks, engine)
+        wall, here, client = (
+            now - then
+            for now, then in zip((time.perf_counter(), time.process_time(), time.thread_time()), begun, strict=True)
+        )
+    assert worked.tally.designs == chunks.designs
+    size = sum(len(pickle.dumps(tally)) for tally in fronts) / len(fronts)
+    print(
+        f"  simulated  {wall:.0f} s; busy: the client {client:.0f} s; scheduler, messages and {workers:,} workers "
+        f"(less their sleep) {here - client:.0f} s, all in one process\n"
+        f"  a chunk's result has {size / 1e3:.0f} kB, all of them {size * MOST_CHUNKS / 1e6:.0f} MB; the front has "
+        f"{worked.tally.front.size:,} designs"
     )
 
 
