@@ -79,7 +79,7 @@ class Job:
             "data_sha256": self.manifest["data_sha256"],
             "provenance": json.dumps(made_by, sort_keys=True),
         }
-        return PartWriter(self.problem, self.paths, metadata)
+        return PartWriter(self.problem, self.paths, metadata, self.identity)
 
 
 def identity_of(manifest: Mapping[str, Any]) -> str:

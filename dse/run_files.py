@@ -18,6 +18,7 @@ from dse.errors import OutputError
 from dse.study import Study
 from dse.study_traces import trace_texts
 from results.columns import Column
+from results.manifest import read_manifest
 from results.places import is_remote
 from results.provenance import provenance
 from results.run_paths import RunPaths
@@ -39,19 +40,32 @@ class PartWriter:
     problem: Problem
     paths: RunPaths
     metadata: dict[str, str]
+    identity: str
 
     def __getstate__(self) -> dict[str, object]:
         """Take the directory along as an absolute path: other processes have other current directories."""
         return {**self.__dict__, "paths": RunPaths(self.paths.dir.absolute(), self.paths.writer)}
 
     def __call__(self, number: int, table: Table) -> dict[str, str]:
-        """Write part `number`; raise OutputError where the run's directory is not to be seen."""
-        if not is_remote(self.paths.dir) and not self.paths.manifest.is_file():
+        """Write part `number`; raise OutputError where the run's directory is not to be seen, or is another run's."""
+        there = self._identity_there()
+        if there is None and not is_remote(self.paths.dir):
             raise OutputError(
                 f"{self.paths.dir}: worker {platform.node()} does not see this directory; all workers of a cluster "
                 "need it, on a shared file system, or `output: {keep: front}`, with which only this process writes"
             )
+        if there not in (None, self.identity):  # a worker may outlive the process that gave it this chunk
+            raise OutputError(f"{self.paths.dir}: holds another run now; this one's part {number} is not written there")
         return self.write(self.paths.part(number), table)
+
+    def _identity_there(self) -> str | None:
+        """Return which run the directory holds; None if that is not to be seen, and its own if it cannot be read."""
+        try:
+            return str(read_manifest(self.paths.dir)["identity"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError):
+            return self.identity
 
     def write(self, path: Path, table: Table, columns: Mapping[str, Column] | None = None) -> dict[str, str]:
         """Write a table to any path of the run; return its digest under its path within the run."""

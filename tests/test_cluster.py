@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cluster_work import STEPPED, STEPS, PoisonChunks, Square, Started, environment, started
 from conftest import Command
 from small_run import changed, contents_of
 
 import dse
-from dse.errors import RunError
+from dse.errors import OutputError, RunError
+from dse.run_files import PartWriter
 from dse.runs import Run
 from results.journal import read_journals
 from results.run_paths import RunPaths
@@ -199,14 +203,19 @@ def test_nobody_at_the_address_is_an_error(command: Command, study_file: Path, t
 
 
 def test_a_directory_that_workers_do_not_see_is_an_error(alone: Run, tmp_path: Path) -> None:
-    import pickle
-
-    from dse.errors import OutputError
-    from dse.run_files import PartWriter
-
-    writer = PartWriter(alone.problem, RunPaths(tmp_path / "elsewhere"), {})
+    writer = PartWriter(alone.problem, RunPaths(tmp_path / "elsewhere"), {}, "this run")
     with pytest.raises(OutputError, match="does not see this directory"):
         pickle.loads(pickle.dumps(writer))(0, {})
+
+
+def test_a_worker_that_outlives_its_run_leaves_the_next_one_alone(alone: Run, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(alone.path, run)
+    before = contents_of(run)
+    left = PartWriter(alone.problem, RunPaths(run), {}, "an earlier run")
+    with pytest.raises(OutputError, match="holds another run now; this one's part 0 is not written"):
+        left(0, alone.problem.table(np.arange(4)))
+    assert contents_of(run) == before
 
 
 EXACT = changed(
