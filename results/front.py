@@ -240,7 +240,8 @@ def _dominated(sentinels: Floats, columns: list[Floats]) -> Mask:
     """Which points at least one sentinel strictly dominates; shapes (s, m), m times (k,) -> (k,)."""
     if sentinels.size * len(columns[0]) <= _FEW_COMPARISONS:
         points = np.column_stack(columns)[:, None]
-        return np.asarray(((points >= sentinels).all(2) & (points > sentinels).any(2)).any(1), dtype=np.bool_)
+        worse: Mask = np.all(points >= sentinels, axis=2) & np.any(points > sentinels, axis=2)
+        return np.asarray(worse.any(axis=1), dtype=np.bool_)
     killed = np.zeros(len(columns[0]), dtype=np.bool_)
     for sentinel in sentinels:
         mask = columns[0] >= sentinel[0]
