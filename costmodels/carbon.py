@@ -53,6 +53,12 @@ def embodied_kg(
         Memory bought [byte].
     peak_w : array
         Peak power, which sizes board, cooling and power delivery [W].
+    wafer_kg : array
+        Of one wafer [kg].
+    dram_kg_per_byte, flash_kg_per_byte : array
+        Of memory [kg/byte].
+    board_kg_per_w : array
+        Of board, cooling and power delivery [kg/W].
     fixed_kg : array
         Package, drive and host share [kg].
     """

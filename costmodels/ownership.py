@@ -68,6 +68,12 @@ def capital_usd_per_s(
         Upkeep per year as a share of server capital [1/year].
     facility_usd_per_w : float
         Datacenter capital [USD/W]; not multiplied by PUE.
+    host_energy_relative : float
+        Power of chip and host relative to that of the chip [1]: m_host below.
+    discount_rate_per_year : float
+        Interest on capital [1/year].
+    lifetime_years, facility_years : float
+        Over which server and facility are paid back [year].
 
     Notes
     -----

@@ -63,6 +63,14 @@ def package_silicon(
         Bonding one more die, in wafers [1].
     max_dies : array
         Dies a package may hold; whole numbers.
+    wafer_diameter_mm, edge_exclusion_mm, scribe_mm : array
+        Wafer, the rim without dies, and the lane between two dies [mm].
+    defects_per_mm2 : array
+        Density of defects [1/mm2].
+    yield_clustering : array
+        How they gather [1], of the negative binomial model.
+    harvest_share : array
+        Share of defective dies that is sold with units off [1].
     yield_model : str
         One of :data:`costmodels.yields.YIELD_MODELS`.
 

@@ -134,7 +134,16 @@ def evaluate(
 
 
 def model(source: str | Path | Mapping[str, Any]) -> Model:
-    """Return a model by catalog name, or from a Hugging Face config.json: its path, directory, text or parsed value.
+    """Return a model by catalog name, or from a Hugging Face config.json.
+
+    Parameters
+    ----------
+    source : str, path or mapping
+        A name, or a config: its path, its directory, its text or its parsed value.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
@@ -185,6 +194,10 @@ def analyze(
     calibration : path, optional
         Fitted numbers of your own on top of the shipped ones.
 
+    Returns
+    -------
+    Analysis
+
     Raises
     ------
     StudyError
@@ -221,7 +234,18 @@ def analyze(
 
 
 def accelerator(name: str | Path, *files: str | Path) -> Accelerator:
-    """Return a published accelerator by name, of these files (YAML, or CSV in SI) first; or the one of a file.
+    """Return a published accelerator by name, or the one of a file.
+
+    Parameters
+    ----------
+    name : str or path
+        A name or an alias, or a file with one device.
+    *files : str or path
+        Files of your own (YAML, or CSV in SI), which are looked through first.
+
+    Returns
+    -------
+    Accelerator
 
     Raises
     ------
@@ -240,7 +264,13 @@ def accelerator(name: str | Path, *files: str | Path) -> Accelerator:
 
 
 def shipped_studies() -> dict[str, Path]:
-    """Return the studies that come with the package, by name."""
+    """Return the studies that come with the package.
+
+    Returns
+    -------
+    dict of str to Path
+        Their files by name.
+    """
     from importlib.resources import files
     from pathlib import Path
 

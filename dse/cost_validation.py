@@ -103,6 +103,10 @@ def validate_costs(devices: str | Sequence[str] = ()) -> CostValidation:
     devices : str or sequence of str
         Names or aliases of the catalog's devices to show; default all.
 
+    Returns
+    -------
+    CostValidation
+
     Raises
     ------
     StudyError

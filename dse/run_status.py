@@ -89,6 +89,15 @@ class Status:
 def status(path: str | Path) -> Status:
     """Return how far a run is.
 
+    Parameters
+    ----------
+    path : path
+        Its directory.
+
+    Returns
+    -------
+    Status
+
     Raises
     ------
     RunError

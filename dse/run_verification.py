@@ -57,6 +57,11 @@ def verify(run: Run, sample: int = SAMPLE, seed: int = 1) -> Verified:
         Designs to evaluate again, beside the front; all, if there are fewer.
     seed : int
         Of the choice of them.
+
+    Returns
+    -------
+    Verified
+        With `failures` if it is not what was written.
     """
     found = Verified(files=len(run.manifest["files_sha256"]))
     found.failures += [f"{run.path / name}: is missing or not what was written" for name in _damaged(run)]

@@ -211,6 +211,14 @@ class Run:
 def open_run(path: str | Path) -> Run:
     """Open the directory of a finished run.
 
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Run
+
     Raises
     ------
     RunError
@@ -249,6 +257,20 @@ def load(study: str | Path | Mapping[str, object] | Study) -> Study:
 
     The ``study.yaml`` of a run brings the models, devices, calibrations and traces that the run had, whatever has
     become of their files.
+
+    Parameters
+    ----------
+    study : path, YAML text, mapping or Study
+
+    Returns
+    -------
+    Study
+        Checked.
+
+    Raises
+    ------
+    StudyError
+        If it is wrong; the message names file, line and key.
     """
     if isinstance(study, Study):
         return study

@@ -105,6 +105,8 @@ class Study:
         What was read; canonical YAML for a study that was given as a dict.
     base_dir : Path or None
         Directory of the study file.
+    vocabulary : Vocabulary
+        The names it may use.
     """
 
     name: str

@@ -21,6 +21,8 @@ def baseline_devices(
         As the study gives them.
     context : Context
         Reads the files, beside the study first.
+    problems : list of Problem
+        Gets what is wrong.
     """
     given: dict[str, tuple[Accelerator, ...]] = {}
     for position, file in enumerate(files):

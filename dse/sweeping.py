@@ -112,10 +112,16 @@ def sweep_shard(
 
     Parameters
     ----------
-    study, out, engine, workers, scheduler, tls, progress
-        As for :func:`sweep`.
+    study : path, YAML text, mapping or Study
     shard : str
         Its number, from 1, and how many there are.
+    out, engine, workers, scheduler, tls, progress
+        As for :func:`sweep`.
+
+    Returns
+    -------
+    str
+        What is done, for people.
 
     Raises
     ------
@@ -160,6 +166,15 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def merge(path: str | Path) -> Run:
     """Make a run of the shards that were worked off into a directory.
+
+    Parameters
+    ----------
+    path : path
+        The directory.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------

@@ -110,6 +110,10 @@ def versus(
     samples, seed : int, optional
         Samples of the constants, the same for both designs; default those of the study's `uncertainty`, else 256 and 1.
 
+    Returns
+    -------
+    Versus
+
     Raises
     ------
     StudyError

@@ -174,6 +174,10 @@ def validate(
     calibration : path, optional
         A file of fitted values that replace the shipped ones.
 
+    Returns
+    -------
+    Validation
+
     Raises
     ------
     StudyError

@@ -50,6 +50,8 @@ class Machine:
         Of one transfer to another chip [s].
     pim : Pim or None
         Compute at a memory tier, taken where it is faster.
+    flash_divisor : array
+        `flash_bytes_per_s`, or 1 where that is less: what bytes of flash are divided by [byte/s].
     """
 
     flop_per_s: Number

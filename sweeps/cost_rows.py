@@ -31,9 +31,11 @@ class CostRow:
         Of the row: ``device/quantity``, or that of a measurement.
     device, device_class, die_family : str
     quantity, unit : str
-        `published`, `low`, `high`, `predicted` and `left_out` are in this unit.
+        What the numbers below are, and in which unit.
     basis : str
         What the prediction was given, such as :data:`OWN_AREA`.
+    published, low, high : float
+        The number, and its range.
     predicted : float or None
         With the shipped constants; None: cannot be predicted.
     left_out : float or None
@@ -42,6 +44,8 @@ class CostRow:
         Whether a constant was fitted to this number.
     note : str
         What was refitted, or why nothing could be.
+    source : str
+        Of the published number.
     reason : str
         Why it cannot be predicted.
     """

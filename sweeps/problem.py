@@ -21,7 +21,7 @@ from sweeps.model_quality import COLUMNS as QUALITY
 from sweeps.scenario import Limit, Scenario
 from sweeps.space import DESIGN_COLUMNS, Columns, Space
 
-Table = dict[str, "NDArray[Any] | Categorical"]
+Table = dict[str, NDArray[Any] | Categorical]
 """Columns of a result, (n,) each."""
 
 

@@ -34,7 +34,10 @@ class PublishedCost:
     device : str
         Name in the catalog of accelerators.
     quantity : str
-        One of :data:`UNITS`; `value`, `low` and `high` are in its unit.
+        One of :data:`UNITS`.
+    value, low, high : float
+        In its unit.
+    year : int
     use : str
         One of :data:`USES`.
     constants : tuple of str

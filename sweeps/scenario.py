@@ -124,8 +124,18 @@ class Scenario:
     workloads : tuple of Workload
     constants : mapping of name to number
         SI units. Where they are samples, an array (samples, 1) each: designs (n,) then have metrics (samples, n).
+    formats : tuple of str
+        Number formats the chip computes natively.
+    modelling : Modelling
+    deployment : Deployment
     rates : mapping of format to rate
         Of the number formats relative to dense 16 bit [1], where ``formats.csv`` does not hold.
+    granular : bool
+        Whether DRAM comes in whole units only.
+    power_cap_w : float or None
+        Sustained power that the clock is lowered to [W].
+    limits : tuple of Limit
+        The constraints.
     requests, technology
         What the workloads and the constants were made from.
     largest : Largest or None

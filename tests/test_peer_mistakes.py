@@ -1,7 +1,7 @@
 """Mistakes found in peers' models, each with the test that would have caught it (numbers as in the project's list).
 
 Every test asserts the right number and that the mistaken one is different. Numbers 10, 11 and 20 are in
-``test_workload_mistakes``; 19 belongs to systems that are not built yet.
+``test_workload_mistakes``, 19 is in ``test_techniques``.
 """
 
 from __future__ import annotations

@@ -95,6 +95,14 @@ class Sweep:
         Of the sweeps of this page, from 1.
     study : Study
     problem : Problem
+    done : int
+        Designs evaluated.
+    points : array of int
+        The front so far.
+    stopped : bool
+        Whether somebody asked it to end.
+    error : str
+        Why it failed; empty if it did not.
     """
 
     number: int

@@ -99,7 +99,9 @@ class Family:
     adapt : str
         Who translates what the family states in its own way: a name in :mod:`roofline.huggingface.adapt`.
     position_rows : str
-        Field with the rows of a learned position table; `position_offset` more are kept.
+        Field with the rows of a learned position table.
+    position_offset : int
+        Rows of that table that are kept beyond these.
     moe : Moe or None
     layer_extras : str
         Further small parameters of a layer: a name in :mod:`roofline.huggingface.extras`.

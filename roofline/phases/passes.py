@@ -26,12 +26,23 @@ class Pass:
 
     Attributes
     ----------
+    model : Model
+        What one of the chips runs.
+    precision : Precision
+    sequences : float
+        Of a pass of one replica.
     tokens : float
         New tokens of each sequence: of a decode step 1, or the positions that are verified together.
     context : float
         Tokens the last token of a prefill attends to, and the first new token of a decode step, itself included.
     causal : bool
         A prefill, in which new tokens attend to each other; else a decode step.
+    fusion : frozenset of str
+        Groups of :data:`FUSION_GROUPS` that join the kernel beside them.
+    dequantization_ops : float
+        Vector operations that unpack one weight [1].
+    accumulator_bytes : float
+        Of a partial sum [byte].
     steps : float
         Consecutive decode steps, or pieces of a prompt, this is the average of.
     absorbed : bool
@@ -39,7 +50,7 @@ class Pass:
     split_qkv : bool
         Q is projected apart from K and V.
     parallel : Parallel
-        The chips that share the work; `model` is what one of them runs, `sequences` are those of a replica's pass.
+        The chips that share the work.
     riders : Pass or None
         A decode step that rides along: every matrix meets the tokens of both, attention is each one's own.
     """
