@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, and what they and the README show is what the product prints today."""
+"""The notebooks run from top to bottom, and what they and the pages show is what the product prints today."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from pages import GUIDE, README, ROOT, blocks
 
 import dse
 from dse.report.summary import summary
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECONDS_PER_CELL = 120
 REFRESH = "the product prints something else than is committed; CONTRIBUTING.md says how to refresh it"
@@ -77,28 +77,23 @@ def test_notebook_is_small_and_names_no_path_of_a_machine(path: Path) -> None:
     assert not re.search(r"(?<![\w.])/(home|root|tmp|work|opt|usr|Users)/", text)
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language in the README."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf8"), re.M | re.S)
-
-
-def test_readme_shows_what_the_product_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its first text block is the summary of the sweep, apart from the time; the third is what its Python prints."""
+def test_readme_and_guide_show_what_the_product_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first text block of the README is the summary of the sweep, apart from the time; then the guide's Python."""
     monkeypatch.chdir(tmp_path)
     run = dse.sweep(dse.shipped_studies()["llama3-8b-edge"])
-    swept, _, python_prints = blocks("text")[:3]
+    swept, *_ = blocks(README, "text")
     timing = re.compile(r"^[\d.]+ s, [\d.]+ M designs/s;.*$", re.M)
     assert timing.search(swept)
     assert timing.sub("", swept).strip() == timing.sub("", summary(run)).strip(), REFRESH
 
-    (python,) = blocks("python")
+    (python,), (python_prints,) = blocks(GUIDE / "python.md", "python"), blocks(GUIDE / "python.md", "text")
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(compile(python, "README.md", "exec"), {})
+        exec(compile(python, "python.md", "exec"), {})
     assert out.getvalue().strip() == python_prints.strip(), REFRESH
 
 
 def test_readme_shows_a_part_of_the_shipped_study() -> None:
     study = dse.shipped_studies()["llama3-8b-edge"].read_text(encoding="utf8")
-    shown, *_ = blocks("yaml")
+    shown, *_ = blocks(README, "yaml")
     assert shown in study, REFRESH

@@ -1,14 +1,13 @@
-"""What the README says of accuracy is what the shipped table of held-out tests says."""
+"""What the README and the guide say of accuracy is what the shipped table of held-out tests says."""
 
 from __future__ import annotations
 
 import csv
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
+from pages import GUIDE, README
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf8")
 TABLE = (files("sweeps") / "data" / "held_out.csv").read_text(encoding="utf8")
 ROWS = {(row["left_out"], row["phase"]): row for row in csv.DictReader(TABLE.splitlines())}
 
@@ -16,12 +15,14 @@ ROWS = {(row["left_out"], row["phase"]): row for row in csv.DictReader(TABLE.spl
 @pytest.mark.parametrize(
     ("phase", "name"), [("decode", "decode"), ("prefill", "prefill"), ("end_to_end", "end to end")]
 )
-def test_the_table_of_the_readme_is_that_of_the_held_out_tests(phase: str, name: str) -> None:
+def test_the_tables_of_the_pages_are_that_of_the_held_out_tests(phase: str, name: str) -> None:
     cells = [
         f"{float(ROWS[left, phase]['median_ape']):.0f} % / {float(ROWS[left, phase]['within_25']):.0f} %"
         for left in ("nothing", "device", "die family")
     ]
-    assert f"| {name} | {ROWS['nothing', phase]['rows']} | {' | '.join(cells)} |" in README
+    for page in (README, GUIDE / "accuracy.md"):
+        row = f"| {name} | {ROWS['nothing', phase]['rows']} | {' | '.join(cells)} |"
+        assert row in page.read_text(encoding="utf8").splitlines()
 
 
 def test_holding_more_back_is_never_more_accurate_in_decode() -> None:

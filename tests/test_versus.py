@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
+from pages import GUIDE
 from small_run import changed
 
 import dse
@@ -146,10 +147,10 @@ def test_the_shipped_study_answers_at_both_dates_and_every_volume() -> None:
     assert price["2024", "20000"].b > 0.9
 
 
-def test_the_readme_shows_rows_that_the_command_prints(command: Command) -> None:
+def test_the_guide_shows_rows_that_the_command_prints(command: Command) -> None:
     """Of the first objective in some cases; blanks apart."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    shown = [line.split() for line in readme.splitlines() if line.startswith(("2024 ", "2026 ", "prices  volume"))]
+    page = (GUIDE / "costs.md").read_text(encoding="utf-8")
+    shown = [line.split() for line in page.splitlines() if line.startswith(("2024 ", "2026 ", "prices  volume"))]
     printed = [line.split() for line in command("versus", "two-chips").out.splitlines()]
     assert len(shown) == 4
     assert all(line in printed for line in shown)

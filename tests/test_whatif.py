@@ -15,6 +15,7 @@ import pytest
 from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import GUIDE, README, name_of
 from small_run import SMALL, bits, changed
 
 import dse
@@ -334,10 +335,11 @@ def test_a_factor_multiplies_the_value_that_was(factor: float, name: str) -> Non
     assert found.after.values[column] == found.before.values[column] * float(text[:-1])
 
 
-def test_the_readme_shows_lines_that_the_command_prints(command: Command) -> None:
+@pytest.mark.parametrize("page", [README, GUIDE / "seeing.md"], ids=name_of)
+def test_pages_show_lines_that_the_command_prints(page: Path, command: Command) -> None:
     """Blanks and line breaks apart."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    shown = [line for line in readme.splitlines() if line.startswith(("decode: 32.4 ms", "ttft <= 1 s: ", "above 119"))]
+    text = page.read_text(encoding="utf-8")
+    shown = [line for line in text.splitlines() if line.startswith(("decode: 32.4 ms", "ttft <= 1 s: ", "above 119"))]
     assert len(shown) == 3
     asked = ("whatif", "llama3-8b-edge", "--design", 558738)
     changed_text = command(*asked, "--set", "dram_bandwidth=2x", "--set", "dram=16GB").out
