@@ -34,6 +34,14 @@ def commands(page: Path) -> list[str]:
     return [shlex.join(shlex.split(line, comments=True)) for line in lines if line.startswith("dse ")]
 
 
+def examples(help_text: str) -> list[str]:
+    """The commands under ``Examples:`` of the help of a command, without remarks; long ones go on in the next line."""
+    _, _, block = help_text.partition("Examples:\n")
+    whole = re.sub(r"\n {3,}(?=\S)", " ", block.split("\n\n")[0])
+    lines = [re.split(r" {3,}", line.strip())[0] for line in whole.splitlines()]
+    return [shlex.join(shlex.split(line)) for line in lines if line.startswith("dse ")]
+
+
 def anchors(page: Path) -> set[str]:
     """What a link may name on a page: its headings, as GitHub writes them in addresses."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.M)

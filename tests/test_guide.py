@@ -15,7 +15,7 @@ import guide_columns
 import pytest
 import yaml
 from conftest import Command
-from pages import GUIDE, PAGES, README, ROOT, anchors, blocks, commands, links, name_of, prose, rows
+from pages import GUIDE, PAGES, README, ROOT, anchors, blocks, commands, examples, links, name_of, prose, rows
 from pydantic.fields import FieldInfo
 
 import dse
@@ -36,6 +36,7 @@ ONLY_READ = {
     "dse validate --costs --plot costs.png": "takes long; test_validate_costs",
     "dse validate --costs --device h100 --format csv": "takes long; test_validate_costs",
     "dse sweep which-algorithm": "takes long; the notebooks run it",
+    "dse sweep llama3-8b-edge": "is what the test directory begins with; test_notebooks has its summary",
 }
 """Commands of the pages that the test of all commands only parses, and why."""
 
@@ -46,6 +47,17 @@ design: {dram_bandwidth: 1 TB/s, compute: 1 TFLOP/s, sram: 1 MiB, dram: 80 GB}
 """
 
 ALL_COMMANDS = sorted({one for page in PAGES for one in commands(page)})
+
+
+def help_of(name: str) -> str:
+    """The help of a command as it is written."""
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    return found.help or ""
+
+
+EXAMPLES = {name: examples(help_of(name)) for name in COMMANDS}
+FIRST = [lines[0] for lines in EXAMPLES.values() if lines]
 
 
 # Pages
@@ -116,8 +128,8 @@ def test_the_tests_that_the_guide_names_exist() -> None:
 # Commands
 
 
-@pytest.mark.parametrize("line", ALL_COMMANDS)
-def test_every_command_of_the_pages_parses(line: str) -> None:
+@pytest.mark.parametrize("line", sorted({*ALL_COMMANDS, *(one for lines in EXAMPLES.values() for one in lines)}))
+def test_every_command_of_the_pages_and_every_example_parses(line: str) -> None:
     _, name, *arguments = shlex.split(line)
     found = cli.get_command(click.Context(cli), name)
     assert found is not None
@@ -144,7 +156,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (place / "chat.csv").write_text("prompt_tokens,output_tokens\n512,128\n2048,64\n", encoding="utf8")
     measured = (ROOT / "sweeps" / "data" / "measurements" / "measurements.csv").read_text(encoding="utf8")
-    (place / "measured.csv").write_text("".join(measured.splitlines(keepends=True)[:20]), encoding="utf8")
+    for name in ("measured.csv", "my.csv"):
+        (place / name).write_text("".join(measured.splitlines(keepends=True)[:20]), encoding="utf8")
     exact = dse.shipped_studies()["edge-exact"].read_text(encoding="utf8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dse.pictures.draw", lambda run: [])
@@ -155,13 +168,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             text = exact.replace("{method: exact, epsilon: 0}", search)
             assert text != exact
             dse.sweep(text, out=place / "runs" / name)
+        dse.sweep(study)
         for shard in ("1/2", "2/2"):
             dse.sweep_shard(study, shard, out=place / "runs" / "mine")
     return place
 
 
-@pytest.mark.parametrize("line", [one for one in ALL_COMMANDS if one not in ONLY_READ])
-def test_every_command_of_the_pages_runs(
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example_of_its_own(name: str) -> None:
+    lines = EXAMPLES[name]
+    assert lines
+    assert all(line.split()[1] == name for line in lines)
+
+
+@pytest.mark.parametrize("line", sorted({*ALL_COMMANDS, *FIRST} - set(ONLY_READ)))
+def test_every_command_of_the_pages_and_first_example_runs(
     line: str, place: Path, command: Command, monkeypatch: pytest.MonkeyPatch, no_pictures: None
 ) -> None:
     monkeypatch.chdir(place)
@@ -173,7 +194,7 @@ def test_every_command_of_the_pages_runs(
 
 
 def test_commands_that_are_only_parsed_are_on_the_pages() -> None:
-    assert set(ONLY_READ) <= set(ALL_COMMANDS)
+    assert set(ONLY_READ) <= {*ALL_COMMANDS, *FIRST}
 
 
 # Studies

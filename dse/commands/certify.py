@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import click
 
+HELP = """Check every box of the certificate of the exact run in directory RUN.
 
-@click.command(name="certify")
+The search is not repeated: bounds are computed again from the study, the boxes must be the whole space, and the
+front must dominate what they dispose of. Exit status 1 if anything is not as it was claimed.
+
+\b
+Examples:
+  dse certify runs/edge-exact
+"""
+
+
+@click.command(name="certify", help=HELP)
 @click.argument("run", metavar="RUN")
 def command(run: str) -> None:
-    """Check every box of the certificate of the exact run in directory RUN.
-
-    The search is not repeated: bounds are computed again from the study, the boxes must be the whole space, and the
-    front must dominate what they dispose of. Exit status 1 if anything is not as it was claimed.
-    """
+    """Check the certificate of a run, and print what was checked."""
     from dse.errors import RunError
     from dse.exact_runs import certify_run
     from dse.runs import open_run

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import click
 
+HELP = """Check STUDY without running it: its size, models and limits.
 
-@click.command(name="check")
+\b
+Examples:
+  dse check llama3-8b-edge
+  dse check my.yaml
+"""
+
+
+@click.command(name="check", help=HELP)
 @click.argument("study", metavar="STUDY")
 def command(study: str) -> None:
-    """Check STUDY without running it: its size, models and limits."""
+    """Print what a study would do."""
     from dse.commands._studies import study_path
     from dse.plan import problem_of
     from dse.report.summary import study_summary

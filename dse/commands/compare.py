@@ -10,7 +10,7 @@ HELP = """Compare the fronts of runs of one study: hypervolume, IGD+, epsilon, a
 
 \b
 Examples:
-  dse compare runs/grid runs/nsga2 runs/sobol --reference runs/grid
+  dse compare runs/nsga2 runs/sobol --reference runs/edge-exact
   dse compare runs/nsga2 runs/nsga3 --plot fronts.png
 """
 

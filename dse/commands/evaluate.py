@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
+HELP = """Evaluate the designs of a CSV file under STUDY and print every column.
 
-@click.command(name="evaluate")
+\b
+Examples:
+  dse evaluate llama3-8b-edge --designs designs.csv
+  dse evaluate my.yaml --designs designs.csv --format json
+"""
+
+
+@click.command(name="evaluate", help=HELP)
 @click.argument("study", metavar="STUDY")
 @click.option(
     "--designs", metavar="FILE.csv", required=True,
@@ -15,7 +23,7 @@ import click
     "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True, help="Form of the result."
 )
 def command(study: str, designs: str, form: str) -> None:
-    """Evaluate the designs of a CSV file under STUDY and print every column."""
+    """Print every column of the designs of a file."""
     import dse
     from dse.commands._studies import study_path
     from dse.designs import MOST_BYTES, read_designs

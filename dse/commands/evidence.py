@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import click
 
+HELP = """List published perplexities of number formats and techniques, of all or of one TECHNIQUE.
 
-@click.command(name="evidence")
+With --model: the loss of every setting for that model, and whether it was measured or is fitted.
+
+\b
+Examples:
+  dse evidence
+  dse evidence weights
+  dse evidence --model llama-3-8b
+"""
+
+
+@click.command(name="evidence", help=HELP)
 @click.argument("technique", metavar="[TECHNIQUE]", required=False)
 @click.option("--model", metavar="NAME", help="What each setting costs this model, with bounds.")
 @click.option(
@@ -13,10 +24,7 @@ import click
     help="Form of the result.",
 )  # fmt: skip
 def command(technique: str | None, model: str | None, form: str) -> None:
-    """List published perplexities of number formats and techniques, of all or of one TECHNIQUE.
-
-    With --model: the loss of every setting for that model, and whether it was measured or is fitted.
-    """
+    """Print published losses of quality."""
     from dse.model_facts import read_model
     from dse.report.quality import evidence_text, losses_text
 

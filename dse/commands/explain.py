@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
+HELP = """Show where each watt, joule, dollar and gram of one design of STUDY comes from.
 
-@click.command(name="explain")
+\b
+Examples:
+  dse explain llama3-8b-edge --design 558738
+  dse explain llama3-8b-edge --design 558738 --column tco_usd_per_mtoken --sources
+"""
+
+
+@click.command(name="explain", help=HELP)
 @click.argument("study", metavar="STUDY|RUN")
 @click.option(
     "--design", metavar="DESIGN",
@@ -18,10 +26,7 @@ import click
     help="Form of the result; csv and json hold every digit and source, SI units.",
 )  # fmt: skip
 def command(study: str, design: str | None, columns: tuple[str, ...], sources: bool, form: str) -> None:
-    """Show where each watt, joule, dollar and gram of one design of STUDY comes from.
-
-    Example: dse explain llama3-8b-edge --design 424242 --column tco_usd_per_mtoken --sources
-    """
+    """Print the parts of each cost of a design."""
     from pathlib import Path
 
     from dse.commands._studies import study_path

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import click
 
+HELP = """Print the front of the run in directory RUN.
 
-@click.command(name="front")
+\b
+Examples:
+  dse front runs/my-study
+  dse front runs/my-study --rows 0 --uncertainty
+  dse front runs/my-study --format csv
+"""
+
+
+@click.command(name="front", help=HELP)
 @click.argument("run", metavar="RUN")
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
@@ -22,7 +31,7 @@ import click
 @click.option("--samples", metavar="N", type=int, help="Of the constants; default those of the study, else 256.")
 @click.option("--seed", metavar="N", type=int, help="Of the samples; default that of the study, else 1.")
 def command(run: str, form: str, rows: int, uncertainty: bool, samples: int | None, seed: int | None) -> None:
-    """Print the front of the run in directory RUN."""
+    """Print the front of a run."""
     from dse.report.tables import frame_csv, frame_json, front_table
     from dse.report.uncertainty import joined, uncertain_front_table
     from dse.runs import open_run

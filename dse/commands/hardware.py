@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import click
 
+HELP = """List the published accelerators, or show the one called NAME with its source and ridge points.
 
-@click.command(name="hardware")
+\b
+Examples:
+  dse hardware
+  dse hardware h100
+  dse hardware --file my-chips.yaml
+"""
+
+
+@click.command(name="hardware", help=HELP)
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option(
     "--file", "files", metavar="FILE", multiple=True,
@@ -16,7 +25,7 @@ import click
     help="Form of the result.",
 )  # fmt: skip
 def command(name: str | None, files: tuple[str, ...], form: str) -> None:
-    """List the published accelerators, or show the one called NAME with its source and ridge points."""
+    """Print accelerators."""
     from dse.hardware import device, load_accelerators
     from dse.report.hardware import device_text, devices_text
     from roofline.accelerators import accelerators

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import click
 
+HELP = """Write a commented starter study to FILE (default study.yaml); an existing file is left alone.
 
-@click.command(name="new")
+\b
+Examples:
+  dse new my.yaml
+"""
+
+
+@click.command(name="new", help=HELP)
 @click.argument("file", metavar="FILE", default="study.yaml")
 def command(file: str) -> None:
-    """Write a commented starter study to FILE (default study.yaml); an existing file is left alone."""
+    """Write the starter study."""
     from importlib.resources import files
     from pathlib import Path
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import click
 
+HELP = """List the serving stacks, or show the one called NAME with what it fuses and moves, and its source.
 
-@click.command(name="runtimes")
+\b
+Examples:
+  dse runtimes
+  dse runtimes vllm
+"""
+
+
+@click.command(name="runtimes", help=HELP)
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
     help="Form of the result.",
 )  # fmt: skip
 def command(name: str | None, form: str) -> None:
-    """List the serving stacks, or show the one called NAME with what it fuses and moves, and its source."""
+    """Print serving stacks."""
     from dse.errors import StudyError
     from dse.report.runtimes import runtime_text, runtimes_text
     from roofline.runtimes import runtime, runtimes

@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+HELP = """List the constants of the cost models with low, high, year and source: all, or those of one TABLE.
+
+With a STUDY those that it uses: * marks what it overrides, and what its axes change has a line for each level.
+
+\b
+Examples:
+  dse technology prices
+  dse technology nodes --option 5nm
+  dse technology --find "lpddr5x carbon"
+  dse technology llama3-8b-edge
+"""
+
 if TYPE_CHECKING:
     from dse.study import Study
 
 
-@click.command(name="technology")
+@click.command(name="technology", help=HELP)
 @click.argument("table", metavar="[TABLE]", required=False)
 @click.argument("study", metavar="[STUDY]", required=False)
 @click.option("--option", metavar="NAME", help="Only this option of a table, such as 5nm or hbm3e.")
@@ -20,10 +32,7 @@ if TYPE_CHECKING:
     help="Form of the result.",
 )  # fmt: skip
 def command(table: str | None, study: str | None, option: str | None, find: str | None, form: str) -> None:
-    """List the constants of the cost models with low, high, year and source: all, or those of one TABLE.
-
-    With a STUDY those that it uses: * marks what it overrides, and what its axes change has a line for each level.
-    """
+    """Print constants."""
     from dse.report.technology import technology_text
     from dse.technologies import chosen_rows
 

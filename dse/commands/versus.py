@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
+HELP = """Say which of two designs of STUDY is better in each objective, with ranges and probabilities.
 
-@click.command(name="versus")
+\b
+Examples:
+  dse versus two-chips
+  dse versus llama3-8b-edge --a 558738 --b 500413
+"""
+
+
+@click.command(name="versus", help=HELP)
 @click.argument("study", metavar="STUDY|RUN")
 @click.option(
     "--a", "a", metavar="DESIGN",
@@ -19,10 +27,7 @@ import click
     help="Form of the result.",
 )  # fmt: skip
 def command(study: str, a: str | None, b: str | None, samples: int | None, seed: int | None, form: str) -> None:
-    """Say which of two designs of STUDY is better in each objective, with ranges and probabilities.
-
-    Example: dse versus two-chips
-    """
+    """Print which of two designs is better."""
     from pathlib import Path
 
     from dse.commands._studies import study_path
