@@ -6,8 +6,9 @@ import click
 
 HELP = """Check every box of the certificate of the exact run in directory RUN.
 
-The search is not repeated: bounds are computed again from the study, the boxes must be the whole space, and the
-front must dominate what they dispose of. Exit status 1 if anything is not as it was claimed.
+The search is not repeated and not trusted. It cuts the space into boxes and says of each that all of its designs were
+tried, or why none of them can be on the front. Here the boxes must cover the whole space, and each reason must hold
+with bounds that are computed again from the study. Exit status 1 if anything is not as it was claimed.
 
 \b
 Examples:
