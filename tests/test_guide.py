@@ -78,6 +78,7 @@ def test_the_index_and_the_readme_name_every_page() -> None:
     assert len(pages) >= 10
     assert pages <= set(links(GUIDE / "README.md"))
     assert {f"notebooks/guide/{name}" for name in pages} <= set(links(README))
+    assert {name_of(path) for path in GUIDE.parent.glob("*.ipynb")} <= set(links(README))
 
 
 def test_the_readme_is_short() -> None:
