@@ -49,14 +49,17 @@ design: {dram_bandwidth: 1 TB/s, compute: 1 TFLOP/s, sram: 1 MiB, dram: 80 GB}
 ALL_COMMANDS = sorted({one for page in PAGES for one in commands(page)})
 
 
-def help_of(name: str) -> str:
-    """The help of a command as it is written."""
-    found = cli.get_command(click.Context(cli), name)
+ABOVE = click.Context(cli, **cli.context_settings)
+
+
+def command_named(name: str) -> click.Command:
+    """The command with this name."""
+    found = cli.get_command(ABOVE, name)
     assert found is not None
-    return found.help or ""
+    return found
 
 
-EXAMPLES = {name: examples(help_of(name)) for name in COMMANDS}
+EXAMPLES = {name: examples(command_named(name).help or "") for name in COMMANDS}
 FIRST = [lines[0] for lines in EXAMPLES.values() if lines]
 
 
@@ -132,9 +135,7 @@ def test_the_tests_that_the_guide_names_exist() -> None:
 @pytest.mark.parametrize("line", sorted({*ALL_COMMANDS, *(one for lines in EXAMPLES.values() for one in lines)}))
 def test_every_command_of_the_pages_and_every_example_parses(line: str) -> None:
     _, name, *arguments = shlex.split(line)
-    found = cli.get_command(click.Context(cli), name)
-    assert found is not None
-    found.make_context(name, arguments)
+    command_named(name).make_context(name, arguments, parent=ABOVE)
 
 
 def test_python_scripts_of_the_pages_exist_with_their_options() -> None:
