@@ -108,7 +108,20 @@ class Run:
         return self.read(self.paths.parts(), columns)
 
     def read(self, path: Path | list[Path], columns: list[str] | None = None) -> pd.DataFrame:
-        """Return Parquet files of the run as one table; raise RunError if they are missing or damaged."""
+        """Return Parquet files of the run as one table.
+
+        Parameters
+        ----------
+        path : Path or list of Path
+            A file, or the parts of the designs.
+        columns : list of str, optional
+            Default all.
+
+        Raises
+        ------
+        RunError
+            If they are missing or damaged.
+        """
         what = self.paths.designs if isinstance(path, list) else path
         try:
             return read_frame(path, columns)
@@ -145,7 +158,15 @@ class Run:
     def probability_better(
         self, a: int, b: int, samples: int | None = None, seed: int | None = None
     ) -> dict[str, Better]:
-        """Return how likely each of two points is better than the other, by objective and ``dominates``."""
+        """Return how likely each of two points is better than the other, by objective and ``dominates``.
+
+        Parameters
+        ----------
+        a, b : int
+            Points of the run's space.
+        samples, seed : int, optional
+            Default those of the study, else 256 and 1.
+        """
         from dse.uncertainty import better
 
         return better(self, a, b, samples, seed)

@@ -123,6 +123,17 @@ def test_the_public_api_says_what_it_takes_and_returns(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "method", [name for name, one in vars(dse.Run).items() if inspect.isfunction(one) and not name.startswith("_")]
+)
+def test_methods_of_a_run_say_what_they_take_or_where_it_stands(method: str) -> None:
+    text = inspect.getdoc(getattr(dse.Run, method)) or ""
+    _, *takes = inspect.signature(getattr(dse.Run, method)).parameters
+    assert text
+    if len(takes) > 1 and "see :func:`dse." not in text:
+        assert described(text, "Parameters") == takes
+
+
+@pytest.mark.parametrize(
     "docstring",
     [
         "One.\n\nParameters\n----------\na, b : int\n    Both.\n*rest : str\n\nReturns\n-------\nint\n    c : no.",
