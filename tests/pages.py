@@ -29,9 +29,15 @@ def prose(page: Path) -> str:
 
 
 def commands(page: Path) -> list[str]:
-    """The commands in the shell blocks of a page that begin with ``dse``, without comments."""
-    lines = [line for block in blocks(page, "bash") for line in block.splitlines()]
-    return [shlex.join(shlex.split(line, comments=True)) for line in lines if line.startswith("dse ")]
+    """The commands ``dse`` in the shell blocks of a page, without comments; in a job array that of its first task."""
+    lines = [line.removeprefix("exec ") for block in blocks(page, "bash") for line in block.splitlines()]
+    texts = [line.replace("$SLURM_ARRAY_TASK_ID", "1") for line in lines if line.startswith("dse ")]
+    return [shlex.join(shlex.split(text, comments=True)) for text in texts]
+
+
+def quoted_commands(page: Path) -> list[str]:
+    """The commands ``dse`` with options that the sentences of a page quote."""
+    return re.findall(r"`(dse [a-z]+ [^`\n]*--[^`\n]*)`", prose(page))
 
 
 def examples(help_text: str) -> list[str]:

@@ -15,7 +15,21 @@ import guide_columns
 import pytest
 import yaml
 from conftest import Command
-from pages import GUIDE, PAGES, README, ROOT, anchors, blocks, commands, examples, links, name_of, prose, rows
+from pages import (
+    GUIDE,
+    PAGES,
+    README,
+    ROOT,
+    anchors,
+    blocks,
+    commands,
+    examples,
+    links,
+    name_of,
+    prose,
+    quoted_commands,
+    rows,
+)
 from pydantic.fields import FieldInfo
 
 import dse
@@ -132,7 +146,12 @@ def test_the_tests_that_the_guide_names_exist() -> None:
 # Commands
 
 
-@pytest.mark.parametrize("line", sorted({*ALL_COMMANDS, *(one for lines in EXAMPLES.values() for one in lines)}))
+QUOTED = {one for page in PAGES for one in quoted_commands(page)}
+
+
+@pytest.mark.parametrize(
+    "line", sorted({*ALL_COMMANDS, *QUOTED, *(one for lines in EXAMPLES.values() for one in lines)})
+)
 def test_every_command_of_the_pages_and_every_example_parses(line: str) -> None:
     _, name, *arguments = shlex.split(line)
     command_named(name).make_context(name, arguments, parent=ABOVE)
