@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dse.calibrations import calibration_of
 from dse.catalogs import parsed_config
 from dse.errors import StudyError, listed
+from dse.told import MOST_ROWS, Told
 from dse.yaml_loader import read_text
 from roofline import catalog
 from roofline.accelerators import Accelerator, find
@@ -33,7 +34,7 @@ Table = TypeVar("Table", Measurements, OperatorMeasurements)
 
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Told):
     """Predictions of a file of measurements, held against it.
 
     Attributes
@@ -60,6 +61,12 @@ class Validation:
     of_operators: bool
     why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.validation import validation_text
+
+        return validation_text(self, "table", MOST_ROWS)
 
 
 @dataclass
