@@ -24,6 +24,7 @@ from sweeps.space import DESIGN_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Method = Literal["tornado", "sobol", "both"]
 METHODS: tuple[Method, ...] = ("tornado", "sobol", "both")
@@ -65,6 +66,13 @@ class Sensitivity(Told):
         from dse.report.sensitivity import sensitivity_text
 
         return sensitivity_text(self, MOST_INPUTS)
+
+    def plot(self, top: int = 7, theme: Literal["light", "dark"] = "light") -> Figure:
+        """Return the tornado beside the Sobol' indices, the `top` inputs of each column; a notebook shows it."""
+        from dse.report.sensitivity import sensitivity_figure
+        from results.figures import inline
+
+        return inline(sensitivity_figure(self, top, theme=theme))
 
     def frame(self) -> pd.DataFrame:
         """Return one row per method, column and input, those that matter most first; numbers in stored units."""

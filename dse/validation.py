@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dse.calibrations import calibration_of
 from dse.catalogs import parsed_config
@@ -28,6 +28,9 @@ MOST_BYTES = 2**26
 UNKNOWN_CLASS = "unknown"
 MEASURED_TIME = "energy_measured_time"
 """Total of the energies whose run's time was published, predicted from that time."""
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FindAccelerator = Callable[[str], Accelerator]
 Table = TypeVar("Table", Measurements, OperatorMeasurements)
@@ -67,6 +70,13 @@ class Validation(Told):
         from dse.report.validation import validation_text
 
         return validation_text(self, "table", MOST_ROWS)
+
+    def plot(self) -> Figure:
+        """Return predicted against measured, a panel per phase; a notebook shows it."""
+        from dse.report.validation_picture import picture
+        from results.figures import inline
+
+        return inline(picture(self))
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from html import unescape
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def test_without_a_design_a_run_is_asked_about_its_knee(small_run: Run) -> None:
     assert dse.explain(small_run).design.point == knee
     with pytest.raises(dse.StudyError, match="name one with --design"):
         dse.whatif(small_run.study, changes=changes)
+
+
+def test_pictures_show_themselves(small_run: Run) -> None:
+    point = int(small_run.front()["point"].iloc[0])
+    for figure in (
+        small_run.plot("pair"),
+        small_run.plot("breakdown", small_run.front().iloc[0]),
+        dse.sensitivity(small_run, point, ["price_usd"], method="tornado").plot(),
+    ):
+        png = figure._repr_png_()  # type: ignore[attr-defined]
+        assert png.startswith(b"\x89PNG")
+        width, height = struct.unpack(">II", png[16:24])
+        assert width == pytest.approx(80 * figure.get_figwidth(), abs=1)
+        assert height == pytest.approx(80 * figure.get_figheight(), abs=1)
 
 
 @pytest.mark.parametrize("what", ["explain", "sensitivity", "versus", "analyze"])
