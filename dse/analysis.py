@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dse.efficiency_text import described
+from dse.told import Told
 from roofline.accelerators import Accelerator
 from roofline.model import Model, kv_cache_bytes_per_token, weight_bytes
 from roofline.parallel import DEGREES, ONE_CHIP, Parallel
@@ -75,7 +76,7 @@ class PhaseAnalysis:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Told):
     """A model on an accelerator, or on several, phase by phase."""
 
     model: Model
@@ -84,6 +85,12 @@ class Analysis:
     modelling: Modelling
     phases: tuple[PhaseAnalysis, ...]
     parallel: Parallel = ONE_CHIP
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.analysis import analysis_text
+
+        return analysis_text(self, "table")
 
     @property
     def weight_bytes(self) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dse.changes import Change, with_changes
 from dse.errors import StudyError
-from dse.explaining import study_and_problem
+from dse.explaining import knee_of, opened, study_and_problem
 from dse.one_design import Given, one_design
 from dse.plan import problem_of
 from dse.runs import Run
@@ -113,6 +113,11 @@ class WhatIf:
 
         return whatif_text(self)
 
+    def _repr_html_(self) -> str:
+        from dse.report.notebook import whatif_html
+
+        return whatif_html(self)
+
     def frame(self) -> pd.DataFrame:
         """Return every design column, metric and margin before and after [stored units], and the relative change."""
         import pandas as pd
@@ -154,7 +159,8 @@ def whatif(
     study : path, YAML text, mapping, Study or Run
         A study, or the directory of a run.
     design : str, int or mapping, optional
-        A point of the space, a candidate, or a value for each axis; see :func:`dse.one_design.one_design`.
+        A point of the space, a row of a front, a candidate, or a value for each axis; see
+        :func:`dse.one_design.one_design`. Default: the knee of a run's front.
     changes : mapping, optional
         Field to value. A field is one of the five dimensions (``dram_bandwidth``), a scalar of the study by its path or
         the end of it (``node``), or a constant of the cost models (``dram_usd_per_byte``). A value is as in a study
@@ -177,7 +183,7 @@ def whatif(
     StudyError
         If the study, the design, a field, a value or the target is wrong, or nothing is asked.
     """
-    of, problem = study_and_problem(study)
+    of, problem = study_and_problem(study := opened(study))
     targets = (target,) if isinstance(target, str) else tuple(target or ())
     if bool(targets) != (vary is not None):
         raise StudyError("expected both a target and the field to vary, as --target 'ttft <= 1 s' --vary compute")
@@ -185,7 +191,7 @@ def whatif(
         raise StudyError("a range goes with a target and the field to vary")
     if not changes and not targets:
         raise StudyError("nothing to change: expected a field and its value, as --set dram_bandwidth=2x, or a target")
-    found = one_design(of, problem, design)
+    found = one_design(of, problem, knee_of(study) if design is None else design)
     levels = problem.space.scenario_levels(found.scenario)
     axes = {axis.path: axis.values[level] for axis, level in zip(of.scenario_axes, levels, strict=True)}
     models = problem.scenario.models

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from dse.errors import StudyError
+from dse.told import Told
 from dse.validation import ModelFiles
 from roofline.accelerators import accelerators, find
 from sweeps.cost_comparison import LIMITS, CostComparison, CostPart, compare_costs
@@ -36,7 +37,7 @@ PART_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class CostValidation:
+class CostValidation(Told):
     """Predicted costs of devices, held against published ones.
 
     Attributes
@@ -45,6 +46,12 @@ class CostValidation:
     """
 
     comparison: CostComparison
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.costs import costs_text
+
+        return costs_text(self, "table")
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -12,10 +12,13 @@ import numpy as np
 from costmodels.tables import UNIT_SCALE, Constant
 from dse.errors import StudyError, did_you_mean
 from dse.one_design import OneDesign, one_design
+from dse.pictures import minimized
 from dse.plan import problem_of
 from dse.runs import Run, load, open_run
 from dse.study import Study
+from dse.told import Told
 from results.columns import COLUMNS
+from results.front import knee
 from sweeps.evaluate import evaluate
 from sweeps.feasible import reason_codes, reasons
 from sweeps.ledger import Ledger, ledgers
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Told):
     """Ledgers of one design.
 
     Attributes
@@ -49,6 +52,12 @@ class Explanation:
     columns: dict[str, float]
     reason: str
     ledgers: tuple[Ledger, ...]
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.explaining import explanation_text
+
+        return explanation_text(self, sources=False)
 
     def frame(self) -> pd.DataFrame:
         """Return one row per part: column, unit, part, amount, share and the constants with their sources."""
@@ -82,7 +91,8 @@ def explain(
     study : path, YAML text, mapping, Study or Run
         A study, or the directory of a run.
     design : str, int or mapping, optional
-        A point of the space, or a value for each axis; see :func:`dse.one_design.one_design`.
+        A point of the space, or a value for each axis; see :func:`dse.one_design.one_design`. Default: the knee of a
+        run's front.
     columns : sequence of str, optional
         Of the columns that have a ledger; default all of them.
 
@@ -96,11 +106,12 @@ def explain(
     StudyError
         If the study is wrong, has no such design, or a column has no ledger.
     """
+    study = opened(study)
     of, problem = study_and_problem(study)
     for name in columns or ():
         if name not in LEDGERS:
             raise StudyError(f"no ledger of {name}{did_you_mean(name, LEDGERS)}; there are {', '.join(LEDGERS)}")
-    chosen = one_design(of, problem, design)
+    chosen = one_design(of, problem, knee_of(study) if design is None else design)
     scenario = problem.scenario(chosen.scenario)
     with np.errstate(all="ignore"):
         values = evaluate(chosen.columns, scenario)
@@ -117,12 +128,25 @@ def explain(
 
 def study_and_problem(study: str | Path | Mapping[str, object] | Study | Run) -> tuple[Study, Any]:
     """Return a study, or that of a run or of its directory, with its search problem."""
-    if isinstance(study, str | Path) and "\n" not in str(study) and Path(study).is_dir():
-        study = open_run(study)
+    study = opened(study)
     if isinstance(study, Run):
         return study.study, study.problem
     loaded = load(study)
     return loaded, problem_of(loaded)
+
+
+def opened(study: str | Path | Mapping[str, object] | Study | Run) -> str | Path | Mapping[str, object] | Study | Run:
+    """Return the run of a directory; anything else as it is."""
+    is_run = isinstance(study, str | Path) and "\n" not in str(study) and Path(study).is_dir()
+    return open_run(study) if is_run and isinstance(study, str | Path) else study
+
+
+def knee_of(study: object) -> int | None:
+    """Return the point of the knee of a run's front; None of what is no run, or has no front."""
+    if not isinstance(study, Run) or not study.manifest["front"]:
+        return None
+    front = study.front()
+    return int(front["point"].iloc[knee(minimized(study, front))])
 
 
 def quoted(constant: Constant) -> str:

@@ -6,7 +6,8 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, cast
 
 import numpy as np
 
@@ -61,16 +62,18 @@ def one_design(study: Study, problem: Problem, given: Given) -> OneDesign:
     study : Study
     problem : Problem
         The study's.
-    given : str, int, mapping or None
+    given : str, int, mapping, row of a table or None
         A point of the space; the name of a candidate of the study; or a value for each axis, by study key or column,
         as text ``key=value, key=value`` or a mapping (quantities, or numbers in SI). An axis with one value may be left
-        out; a candidate with other values is ``name, key=value``. None is the only design of a study without axes.
+        out; a candidate with other values is ``name, key=value``. A row of a front, or of what ``evaluate`` returned,
+        is its design. None is the only design of a study without axes.
 
     Raises
     ------
     StudyError
         If it names no design of the study.
     """
+    given = _of_row(study, given)
     point = _point(problem, given)
     if point is not None:
         scenarios, columns = problem.space.designs(np.array([point], dtype=np.int64))
@@ -101,7 +104,7 @@ def cases(study: Study, problem: Problem, *given: Given) -> list[tuple[dict[str,
     StudyError
         If one names no design, or an axis is fixed for some only.
     """
-    designs = [_named(study, problem, one) for one in given]
+    designs = [_named(study, problem, _of_row(study, one)) for one in given]
     open_axes = []
     for i, axis in enumerate(study.scenario_axes):
         said = [named.levels[i] is not None for named in designs]
@@ -124,6 +127,22 @@ def check_candidates(study: Study, problem: Problem) -> None:
             design_columns(study, _named(study, problem, name).dimensions)
         except StudyError as error:
             raise StudyError(error.message, path=study.source_path, key=f"candidates.{name}") from None
+
+
+def _of_row(study: Study, given: Any) -> Given:
+    """Return what a row of a table of pandas, or a number of NumPy, says of a design; anything else as it is."""
+    if isinstance(given, Integral):
+        return int(given)
+    if not hasattr(given, "to_dict"):
+        return cast(Given, given)
+    rows = given.to_dict("records") if hasattr(given, "columns") else [given.to_dict()]
+    if len(rows) != 1:
+        raise StudyError(f"design: expected one row of a table, got {len(rows):,}")
+    row = rows[0]
+    if "point" in row:
+        return int(row["point"])
+    names = (*DESIGN_COLUMNS, *(axis.path for axis in study.scenario_axes))
+    return {name: row[name] for name in names if name in row}
 
 
 def _point(problem: Problem, given: Given) -> int | None:

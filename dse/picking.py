@@ -44,7 +44,7 @@ def pick(
     -------
     DataFrame
         ``pick`` and ``why``, then every column of the front. Without weights and knee: the best design of each
-        objective and the knee.
+        objective and the knee. A notebook shows the objectives and why, side by side.
 
     Raises
     ------
@@ -53,6 +53,8 @@ def pick(
     RunError
         If the front is empty, or none of its designs is within the limits.
     """
+    from dse.report.picked import Picks
+
     front = run.front()
     if front.empty:
         raise RunError(f"{run.path}: the front is empty, there is nothing to pick")
@@ -76,7 +78,7 @@ def pick(
     result.insert(0, "pick", [name for name, _, _ in chosen])
     result.insert(1, "why", [f"{why}; {_reach(scaled[row], run)}" for _, row, why in chosen])
     result.attrs = front.attrs
-    return result
+    return Picks.of(result, run.objectives)
 
 
 def _label(name: str) -> str:

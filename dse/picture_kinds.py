@@ -89,6 +89,8 @@ def figure(run: Run, kind: str, asked: Asked = Asked()) -> Figure:
     """
     from importlib import import_module
 
+    from results.figures import inline
+
     found = kind_of(kind)
     if len(asked.designs) > found.designs:
         raise StudyError(f"--design: {_takes('design', found.designs, kind)}, got {len(asked.designs)}")
@@ -98,7 +100,7 @@ def figure(run: Run, kind: str, asked: Asked = Asked()) -> Figure:
         raise StudyError(f"--axes: expected {found.axes} different ones, as X,Y, got {shown(','.join(asked.axes))}")
     module, name = found.home.rsplit(".", 1)
     draw: Callable[[Run, Asked], Figure] = getattr(import_module(module), name)
-    return draw(run, asked)
+    return inline(draw(run, asked))
 
 
 def kind_of(name: str) -> Kind:

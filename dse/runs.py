@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,8 +55,13 @@ class Run:
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
     already: bool = False
+
+    def _repr_html_(self) -> str:
+        from dse.report.notebook import run_html
+
+        return run_html(self)
 
     @property
     def paths(self) -> RunPaths:
@@ -185,6 +190,14 @@ class Run:
 
         return whatif(self, design, changes, target=target, vary=vary, between=between)
 
+    def pick(
+        self, *, weights: Mapping[str, float] | None = None, knee: bool = False, within: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Return a handful of designs of the front, each with why; see :func:`dse.pick`."""
+        from dse.picking import pick
+
+        return pick(self, weights=weights, knee=knee, within=within)
+
     def report(self, path: str | Path | None = None) -> Path:
         """Write the run as one HTML file, by default ``report.html`` in its directory, and return its path."""
         from dse.report.page.html import write_page
@@ -220,8 +233,9 @@ class Run:
 
         if design is None:
             design = ()
-        designs = (design,) if isinstance(design, str | int | Mapping) else tuple(design)
-        return figure(self, kind, Asked(designs, tuple(axes), theme))
+        if isinstance(design, Sequence) and not isinstance(design, str):
+            return figure(self, kind, Asked(tuple(design), tuple(axes), theme))
+        return figure(self, kind, Asked((design,), tuple(axes), theme))
 
     @property
     def objectives(self) -> dict[str, Literal["max", "min"]]:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dse.errors import StudyError, did_you_mean, listed
-from dse.explaining import study_and_problem
+from dse.explaining import knee_of, opened, study_and_problem
 from dse.one_design import OneDesign, one_design
-from dse.pictures import minimized
-from dse.runs import Run, open_run
+from dse.runs import Run
 from dse.study import Study
+from dse.told import MOST_INPUTS, Told
 from results.columns import COLUMNS
-from results.front import knee
 from results.labels import axis_label, display
 from sweeps.middle import middle_point
 from sweeps.problem import Problem
@@ -25,6 +24,7 @@ from sweeps.space import DESIGN_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Method = Literal["tornado", "sobol", "both"]
 METHODS: tuple[Method, ...] = ("tornado", "sobol", "both")
@@ -32,7 +32,7 @@ SAMPLES, SEED = 1024, 1
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Told):
     """What each constant and axis does to the columns asked for.
 
     Attributes
@@ -60,6 +60,19 @@ class Sensitivity:
     given: bool
     tornado: Tornado | None
     sobol: Sobol | None
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.sensitivity import sensitivity_text
+
+        return sensitivity_text(self, MOST_INPUTS)
+
+    def plot(self, top: int = 7, theme: Literal["light", "dark"] = "light") -> Figure:
+        """Return the tornado beside the Sobol' indices, the `top` inputs of each column; a notebook shows it."""
+        from dse.report.sensitivity import sensitivity_figure
+        from results.figures import inline
+
+        return inline(sensitivity_figure(self, top, theme=theme))
 
     def frame(self) -> pd.DataFrame:
         """Return one row per method, column and input, those that matter most first; numbers in stored units."""
@@ -161,8 +174,7 @@ def sensitivity(
     StudyError
         If the study is wrong, has no such design or column, or a number is out of range.
     """
-    if isinstance(study, str | Path) and "\n" not in str(study) and Path(study).is_dir():
-        study = open_run(study)
+    study = opened(study)
     of, problem = study_and_problem(study)
     if method not in METHODS:
         raise StudyError(f"method: expected {', '.join(METHODS)}, got {method!r}{did_you_mean(method, METHODS)}")
@@ -214,9 +226,8 @@ def _design(
 ) -> tuple[OneDesign, str]:
     if design is not None:
         return one_design(of, problem, design), "the design given"
-    if isinstance(study, Run) and study.manifest["front"]:
-        front = study.front()
-        return one_design(of, problem, int(front["point"].iloc[knee(minimized(study, front))])), "the knee of the front"
+    if (point := knee_of(study)) is not None:
+        return one_design(of, problem, point), "the knee of the front"
     try:
         point, itself = middle_point(problem)
     except ValueError as error:

@@ -14,6 +14,7 @@ from dse.explaining import study_and_problem
 from dse.one_design import Given, OneDesign, between, cases
 from dse.runs import Run
 from dse.study import Study
+from dse.told import Told
 from results.columns import COLUMNS
 from sweeps.uncertainty import PERCENTS, Better, Uncertainty, probability_better, uncertainty
 
@@ -49,7 +50,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Versus:
+class Versus(Told):
     """Two designs against each other.
 
     Attributes
@@ -70,6 +71,12 @@ class Versus:
     cases: tuple[Case, ...]
     samples: int
     seed: int
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.versus import versus_text
+
+        return versus_text(self)
 
     def frame(self) -> pd.DataFrame:
         """Return one row per case and objective: percentiles of both designs, and the chance that either is better."""

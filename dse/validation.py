@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dse.calibrations import calibration_of
 from dse.catalogs import parsed_config
 from dse.errors import StudyError, listed
+from dse.told import MOST_ROWS, Told
 from dse.yaml_loader import read_text
 from roofline import catalog
 from roofline.accelerators import Accelerator, find
@@ -28,12 +29,15 @@ UNKNOWN_CLASS = "unknown"
 MEASURED_TIME = "energy_measured_time"
 """Total of the energies whose run's time was published, predicted from that time."""
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FindAccelerator = Callable[[str], Accelerator]
 Table = TypeVar("Table", Measurements, OperatorMeasurements)
 
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Told):
     """Predictions of a file of measurements, held against it.
 
     Attributes
@@ -60,6 +64,19 @@ class Validation:
     of_operators: bool
     why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        from dse.report.validation import validation_text
+
+        return validation_text(self, "table", MOST_ROWS)
+
+    def plot(self) -> Figure:
+        """Return predicted against measured, a panel per phase; a notebook shows it."""
+        from dse.report.validation_picture import picture
+        from results.figures import inline
+
+        return inline(picture(self))
 
 
 @dataclass

@@ -38,9 +38,15 @@ def pictures(notebook: Any) -> int:
 
 
 def printed(notebook: Any) -> list[str]:
-    """What each code cell prints to standard output."""
+    """What each code cell prints to standard output, and shows as HTML or Markdown."""
     return [
-        "".join(o["text"] for o in cell.outputs if o.output_type == "stream" and o.name == "stdout")
+        "".join(
+            o["text"]
+            if o.output_type == "stream"
+            else "".join(o.get("data", {}).get(kind, "") for kind in ("text/html", "text/markdown"))
+            for o in cell.outputs
+            if o.output_type != "stream" or o.name == "stdout"
+        )
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
@@ -75,6 +81,34 @@ def test_notebook_is_small_and_names_no_path_of_a_machine(path: Path) -> None:
     text = path.read_text(encoding="utf8")
     assert len(text) < 1_500_000
     assert not re.search(r"(?<![\w.])/(home|root|tmp|work|opt|usr|Users)/", text)
+
+
+def test_the_tour_has_an_order_and_no_dead_end() -> None:
+    index = (ROOT / "notebooks" / "README.md").read_text(encoding="utf8")
+    assert re.findall(r"\| (\d) \| \[[^]]*\]\((\w+\.ipynb)\)", index) == [
+        (str(number), path.name) for number, path in enumerate(NOTEBOOKS, start=1)
+    ]
+    for number, path in enumerate(NOTEBOOKS, start=1):
+        cells = nbformat.read(path, as_version=4).cells
+        first, last = cells[0].source, cells[-1].source
+        assert first.startswith(f"# {number}. "), path.name
+        assert "**The question.**" in first, path.name
+        beside = [one.name for one in (NOTEBOOKS[number - 2 : number - 1] if number > 1 else [])]
+        beside += ["README.md", *(one.name for one in NOTEBOOKS[number : number + 1])]
+        assert re.findall(r"\]\(([^)]*)\)", last.splitlines()[-1]) == beside, path.name
+        assert f"](images/tour-{number}.png)" in index or f'"images/tour-{number}.png"' in index
+        assert (ROOT / "notebooks" / "images" / f"tour-{number}.png").stat().st_size < 150_000
+        for target in re.findall(r"\]\(([\w./]+)(?:#[\w-]*)?\)", "\n".join(cell.source for cell in cells)):
+            assert (path.parent / target).is_file(), (path.name, target)
+
+
+def test_cells_are_short_and_pictures_small() -> None:
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert len(cell.source.splitlines()) <= 50, (path.name, cell.source[:60])
+            for output in cell.get("outputs", []):
+                assert len(output.get("data", {}).get("image/png", "")) < 450_000, path.name
+                assert "".join(output.get("text", "")).count("\n") <= 50, path.name
 
 
 def test_readme_and_guide_show_what_the_product_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

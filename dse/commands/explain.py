@@ -17,7 +17,8 @@ Examples:
 @click.argument("study", metavar="STUDY|RUN")
 @click.option(
     "--design", metavar="DESIGN",
-    help='A point of the space (as in a front), or a value for each axis: "dram_bandwidth=100 GB/s, compute=...".',
+    help='A point of the space (as in a front), or a value for each axis: "dram_bandwidth=100 GB/s, compute=..."; '
+    "default: the knee of a run's front.",
 )  # fmt: skip
 @click.option("--column", "columns", metavar="COLUMN", multiple=True, help="Only this column; may be repeated.")
 @click.option("--sources", is_flag=True, help="Add the source of every constant to the table.")

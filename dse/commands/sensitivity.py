@@ -6,6 +6,8 @@ from typing import Literal
 
 import click
 
+from dse.told import MOST_INPUTS
+
 HELP = """Show what each constant and each axis does to the objectives of STUDY, or of the study of a RUN.
 
 A tornado changes one input at a time around one design; Sobol' indices change all of them at once and say where the
@@ -35,7 +37,9 @@ Examples:
     help="Any metric (dse columns); may be repeated. Default: the study's objectives.",
 )
 @click.option("--method", metavar="METHOD", default="both", show_default=True, help="tornado, sobol or both.")
-@click.option("--top", metavar="N", type=click.IntRange(1), default=12, show_default=True, help="Inputs shown of each.")
+@click.option(
+    "--top", metavar="N", type=click.IntRange(1), default=MOST_INPUTS, show_default=True, help="Inputs shown of each."
+)
 @click.option(
     "--samples",
     metavar="N",

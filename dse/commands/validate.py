@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from dse.told import MOST_ROWS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -42,7 +44,7 @@ Examples:
     help="csv and markdown: with --costs only.",
 )  # fmt: skip
 @click.option(
-    "--top", metavar="N", type=click.IntRange(0, 10**6), default=10, show_default=True,
+    "--top", metavar="N", type=click.IntRange(0, 10**6), default=MOST_ROWS, show_default=True,
     help="How many of the worst rows, and of those that beat the bound, to name.",
 )  # fmt: skip
 @click.option("--plot", metavar="FILE", help="Also draw predicted against measured: a .png or .svg file.")

@@ -26,7 +26,8 @@ Examples:
 @click.argument("study", metavar="STUDY|RUN")
 @click.option(
     "--design", metavar="DESIGN",
-    help='A point of the space (as in a front), a candidate, or values: "dram_bandwidth=100 GB/s, compute=...".',
+    help='A point of the space (as in a front), a candidate, or values: "dram_bandwidth=100 GB/s, compute=..."; '
+    "default: the knee of a run's front.",
 )  # fmt: skip
 @click.option("--set", "changes", metavar="FIELD=VALUE", multiple=True, help="What to change; may be repeated.")
 @click.option(

@@ -27,23 +27,36 @@ _LEAST = 0.005
 
 def whatif_text(found: WhatIf) -> str:
     """Return the changes, a table of before and after, and the reasons."""
-    design = ", ".join(f"{axis_label(name)} {_shown(name, found.before.values[name])}" for name in DESIGN_COLUMNS)
-    at = "".join(f", {path} {value}" for path, value in found.scenario.items())
-    point = "" if found.point is None else f" {found.point}"
-    blocks = ["\n".join(textwrap.wrap(f"design{point} of {found.study}: {design}{at}", _WIDTH, subsequent_indent="  "))]
+    blocks = ["\n".join(textwrap.wrap(design_line(found), _WIDTH, subsequent_indent="  "))]
     if found.answer is not None:
         blocks.append("\n".join(_wrapped(answer_lines(found.answer))))
         if found.answer.words:
             blocks.append(_words(found.answer))
-    changes = [
+    blocks.append(_plain_table(change_rows(found)))
+    blocks.append(text_table(("", "before", "after", "change"), metric_rows(found), left=1))
+    blocks.append("\n".join(["why:", *(f"  {line}" for line in _wrapped(reason_lines(found)))]))
+    return "\n\n".join(blocks)
+
+
+def design_line(found: WhatIf) -> str:
+    """Return which design of which study it is, in its scenario."""
+    design = ", ".join(f"{axis_label(name)} {_shown(name, found.before.values[name])}" for name in DESIGN_COLUMNS)
+    at = "".join(f", {path} {value}" for path, value in found.scenario.items())
+    point = "" if found.point is None else f" {found.point}"
+    return f"design{point} of {found.study}: {design}{at}"
+
+
+def change_rows(found: WhatIf) -> list[list[str]]:
+    """Return what was changed, a row each: field, before, an arrow, after, a remark."""
+    return [
         [one.name, one.before, "->", one.after, "follows from the study" if one.follows else ""]
         for one in found.changes
     ]
-    blocks.append(_plain_table(changes))
-    rows = [_row(found, name) for name in found.shown]
-    blocks.append(text_table(("", "before", "after", "change"), rows, left=1))
-    blocks.append("\n".join(["why:", *(f"  {line}" for line in _wrapped(reason_lines(found)))]))
-    return "\n\n".join(blocks)
+
+
+def metric_rows(found: WhatIf) -> list[list[str]]:
+    """Return the metrics that people are shown, a row each: label, before, after, change."""
+    return [_row(found, name) for name in found.shown]
 
 
 def _plain_table(rows: list[list[str]]) -> str:
@@ -209,7 +222,8 @@ def _no_answer(answer: Answer, name: str, wanted: str) -> list[str]:
     return lines
 
 
-def _words(answer: Answer) -> str:
+def word_rows(answer: Answer) -> tuple[list[list[str]], str]:
+    """Return the words that were tried with a header, those that come nearest first, and how many are left out."""
     column = answer.column
     reverse = answer.targets[0].op in (">=", ">")
     known = sorted((w for w in answer.words if not math.isnan(w[2])), key=lambda w: w[2], reverse=reverse)
@@ -219,8 +233,13 @@ def _words(answer: Answer) -> str:
         for word, meets, value, why in [*known, *rest][:_WORDS]
     ]
     more = len(answer.words) - len(rows)
-    table = _plain_table([[answer.place.name, axis_label(column), "meets it", ""], *rows])
-    return table + (f"\n... and {more} more; --format json has them all" if more else "")
+    head = [answer.place.name, axis_label(column), "meets it", ""]
+    return [head, *rows], f"... and {more} more; --format json has them all" if more else ""
+
+
+def _words(answer: Answer) -> str:
+    rows, more = word_rows(answer)
+    return _plain_table(rows) + (f"\n{more}" if more else "")
 
 
 def whatif_json(found: WhatIf) -> str:

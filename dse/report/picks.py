@@ -9,6 +9,8 @@ from results.columns import COLUMNS
 from results.labels import axis_label, display
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from dse.runs import Run
@@ -16,14 +18,19 @@ if TYPE_CHECKING:
 
 def picks_table(picks: pd.DataFrame, run: Run) -> str:
     """Return picked designs side by side, and below why each was picked."""
+    why = [f"{name}: {reason}" for name, reason in zip(picks["pick"], picks["why"], strict=True)]
+    return "\n".join([text_table(["", *picks["pick"]], picks_rows(picks, run.objectives), left=1), "", *why])
+
+
+def picks_rows(picks: pd.DataFrame, objectives: Iterable[str]) -> list[list[str]]:
+    """Return what people are shown of picked designs, a row each, a cell per design after the label."""
     rows = [["point", *(str(point) for point in picks["point"])]]
     rows += [
         [name, *(str(value) for value in picks[name])]
         for name in picks.columns
         if name not in COLUMNS and name not in ("pick", "why") and not name.startswith("margin_constraint_")
     ]
-    for name in (*DESIGN, *run.objectives):
+    for name in dict.fromkeys((*DESIGN, *objectives)):
         values = display(name, picks[name].to_numpy())[0]
         rows.append([axis_label(name), *(number(float(value)) for value in values)])
-    why = [f"{name}: {reason}" for name, reason in zip(picks["pick"], picks["why"], strict=True)]
-    return "\n".join([text_table(["", *picks["pick"]], rows, left=1), "", *why])
+    return rows

@@ -62,9 +62,8 @@ def summary(run: Run) -> str:
     if len(run.objectives) == 1:
         lines.append(f"one objective{ONE}")
     front = run.front()
-    nothing = no_exact_front(m) if m["method"] == "exact" else no_front(run)
     lines += draft_warnings(run.study, run.models)
-    lines += ["", _picks(run, front) if len(front) else nothing, "", *_files(run)]
+    lines += ["", _picks(run, front) if len(front) else said_of_no_front(run), "", *_files(run)]
     return "\n".join(lines)
 
 
@@ -72,8 +71,21 @@ def _rate(designs_per_s: float) -> str:
     return f"{designs_per_s / 1e6:.2f} M designs/s" if designs_per_s >= 1e5 else f"{designs_per_s:,.0f} designs/s"
 
 
+def said_of_no_front(run: Run) -> str:
+    """Return why the front is empty."""
+    return no_exact_front(run.manifest) if run.manifest["method"] == "exact" else no_front(run)
+
+
 def _picks(run: Run, front: pd.DataFrame) -> str:
-    """The best design of each objective and the knee, a column each."""
+    picks, rows = best_designs(run, front)
+    table = text_table(["", *picks], rows, left=1)
+    if not run.study.uncertainty:
+        return table
+    return table + "\n\n" + said_of_samples(run) + said_of_reasons(run.uncertainty())
+
+
+def best_designs(run: Run, front: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return the best design of each objective and the knee: their names, and rows with a cell each after the label."""
     sampled = run.uncertainty() if run.study.uncertainty else None
     objectives = run.objectives
     picks = {}
@@ -93,11 +105,10 @@ def _picks(run: Run, front: pd.DataFrame) -> str:
         if sampled is not None and name in objectives:
             spread = spreads(name, sampled)
             rows.append([f"  {SPREAD}", *(spread[i] for i in picks.values())])
-    if sampled is None:
-        return text_table(["", *picks], rows, left=1)
-    for name in CHANCES:
-        rows.append([CHANCES[name], *(chance(sampled[name].iloc[i]) for i in picks.values())])
-    return text_table(["", *picks], rows, left=1) + "\n\n" + said_of_samples(run) + said_of_reasons(sampled)
+    if sampled is not None:
+        for name in CHANCES:
+            rows.append([CHANCES[name], *(chance(sampled[name].iloc[i]) for i in picks.values())])
+    return list(picks), rows
 
 
 def _files(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from results.figures.breakdown import breakdown_bars
 from results.figures.convergence import convergence
 from results.figures.costs import costs
 from results.figures.energy import energy_roofline
-from results.figures.files import KINDS, save
+from results.figures.files import KINDS, inline, save
 from results.figures.pair import two_objectives
 from results.figures.parallel import parallel_coordinates
 from results.figures.quality import fronts_and_quality
@@ -27,6 +27,7 @@ __all__ = [
     "costs",
     "energy_roofline",
     "fronts_and_quality",
+    "inline",
     "parallel_coordinates",
     "rates",
     "roofline",

@@ -1,4 +1,4 @@
-"""Figures as files."""
+"""Figures as files, and in notebooks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ KINDS = ("png", "svg")
 
 DRAWN: Any = {"svg.hashsalt": "dse", "svg.fonttype": "none", "hatch.linewidth": 0.5}
 """Settings that matplotlib reads when it draws; releases before 3.10 take the width of hatches then too."""
+
+
+def inline(fig: Figure, dpi: float = 80) -> Figure:
+    """Return the figure, which a notebook then shows as a PNG of so many dots per inch.
+
+    A notebook shows figures of pyplot by itself; those made without it would be a line of text.
+    """
+
+    def png() -> bytes:
+        import matplotlib as mpl
+
+        buffer = io.BytesIO()
+        with mpl.rc_context(DRAWN):
+            fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        return buffer.getvalue()
+
+    vars(fig)["_repr_png_"] = png
+    return fig
 
 
 def save(
