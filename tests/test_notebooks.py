@@ -116,7 +116,7 @@ def test_readme_and_guide_show_what_the_product_prints(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     run = dse.sweep(dse.shipped_studies()["llama3-8b-edge"])
     swept, *_ = blocks(README, "text")
-    timing = re.compile(r"^[\d.]+ s, [\d.]+ M designs/s;.*$", re.M)
+    timing = re.compile(r"^[\d.]+ s, [\d.,]+ (M )?designs/s;.*$", re.M)
     assert timing.search(swept)
     assert timing.sub("", swept).strip() == timing.sub("", summary(run)).strip(), REFRESH
 
