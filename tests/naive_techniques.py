@@ -44,7 +44,7 @@ def decode_step(model: Llama, asked: Asked, *, batch: int, prompt: int, output: 
     """The mean of the steps from the second to the last token of the output."""
     model = removed(model, asked.get("removal", {}))
     positions, tokens = verified(asked)
-    result = Step(tokens=tokens)
+    result = Step(tokens=min(tokens, max(output - 1, 1)))  # no more than are wanted
     rows = batch * positions
     shared = asked.get("kv_sharing", {}).get("layers", 1)
     depth = asked.get("early_exit", {}).get("layers", model.layers)

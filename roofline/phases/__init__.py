@@ -33,7 +33,10 @@ from roofline.phases.passes import FUSION_GROUPS, SAMPLING_VECTOR_OPS, Beside, P
 from roofline.phases.recurrent import delta_rows, state_space_rows
 from roofline.precision import Precision, number_format
 
-__all__ = ["FUSION_GROUPS", "Pass", "Riders", "decode", "operators_of", "prefill"]
+__all__ = ["FUSION_GROUPS", "HEAD_ROWS", "Pass", "Riders", "decode", "operators_of", "prefill"]
+
+HEAD_ROWS = ("norm_final", "lm_head", "all_gather_logits", "sampling")
+"""Operators that turn hidden vectors into tokens."""
 
 
 @dataclass(frozen=True)

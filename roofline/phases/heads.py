@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from roofline.collectives import all_gather, between
 from roofline.layers import Attention, LatentAttention
 from roofline.operators import Operator, Operators, merged
 from roofline.phases.feed_forward import ACTIVATION_VECTOR_OPS
@@ -11,21 +12,23 @@ from roofline.phases.passes import SAMPLING_VECTOR_OPS, Beside, Pass, fuse
 
 
 def proposal_heads(step: Pass, heads: int) -> list[Operator]:
-    """Return `heads` Medusa heads on every new token: a residual block of one matrix, and an LM head each.
+    """Return `heads` Medusa heads on every scored token: a residual block of one matrix, and an LM head each.
 
     Cai et al., arXiv 2401.10774, section 2.1.1. Which of the new tokens is the last accepted one is not known before
-    the pass ends, so the heads see all of them.
+    the pass ends, so the heads see all of them; of a prompt the last. Over tensor-parallel chips the vocabulary is
+    divided, as that of the LM head is, and the blocks stand on every chip.
     """
-    model, tokens = step.model, step.all_tokens
+    model, tokens = step.model, step.scored
     block = step.gemm("medusa_block", tokens, model.hidden, model.hidden, group="mlp", bias=model.hidden)
     elements = tokens * model.hidden
     around = step.elementwise(
         "medusa_residual", ops=(ACTIVATION_VECTOR_OPS + 1.0) * elements, read=2 * elements, write=elements
     )
     logits = step.gemm("medusa_logits", tokens, model.vocabulary, model.hidden, group="lm_head")
-    read = tokens * model.vocabulary
+    read = tokens * model.vocabulary * step.parallel.tensor
+    gather = between(all_gather, "all_gather_medusa", step.parallel.tensor, read * step.act)
     chosen = step.elementwise("medusa_sampling", ops=SAMPLING_VECTOR_OPS * read, read=read, write=0.0)
-    rows = [*fuse(step, block, [Beside("residual", around)]), logits, chosen]
+    rows = [*fuse(step, block, [Beside("residual", around)]), logits, *gather, chosen]
     return [replace(row, count=heads) for row in rows]
 
 
@@ -52,14 +55,14 @@ def cached_only(step: Pass) -> Operators:
         if mixer is None:
             continue
         if isinstance(mixer, Attention):
-            width = mixer.cached_width
+            width, projected = mixer.cached_width, mixer.projected_kv_width
             if not width:
                 continue
         elif isinstance(mixer, LatentAttention) and mixer.indexer is None:
-            width = mixer.cache_width
+            width = projected = mixer.cache_width
         else:
             raise ValueError(f"skipped layers of {step.model.name} keep more than K and V: their state is not known")
-        row = step.gemm("propagate_kv", step.all_tokens, width, step.model.hidden, group="attention")
+        row = step.gemm("propagate_kv", step.all_tokens, projected, step.model.hidden, group="attention")
         row = replace(row, act_write_bytes=0.0, kv_write_bytes=step.all_tokens * width * step.kv)
         counted += [
             (kind.count, one)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from roofline.footprint import kv_footprint, weight_footprint
 from roofline.model import Model
 from roofline.operators import Operator, Operators
-from roofline.phases import Pass, operators_of
+from roofline.phases import HEAD_ROWS, Pass, operators_of
 from roofline.phases.heads import cached_only, combination, predictors, proposal_heads
 from roofline.precision import Precision, number_format
 from roofline.serving import mean_decode_context
+from roofline.techniques.heads import drafting_layer
 from roofline.techniques.options import WHOLE, PassOptions, Piece
 from roofline.techniques.together import DECODING, NONE, Techniques
 from roofline.techniques.verify import Draft, Verified
@@ -33,7 +34,8 @@ class Served:
     footprint_bytes : mapping of class to bytes
         What a chip must hold.
     tokens_per_pass : float
-        Tokens of each sequence that a decode step is expected to yield [1].
+        Tokens of each sequence that a decode step is expected to yield [1]; no more than are wanted after the first, so
+        that the shortest output takes a whole step.
     """
 
     prefill: Operators
@@ -114,18 +116,19 @@ class _Request:
             with _said_of(name):
                 step = getattr(self.techniques, name).step(decoding)
         self._check(stored, step)
-        before = self._prefill(reading)
+        before = self._prefill(reading, step)
         after, beside = self._decode(decoding, step)
         held = self._weights(stored)
         held["dense"] += beside
         cached = self._cache(decoding, step.positions) + self._prompt_cache(reading, decoding)
         if step.draft is not None:
-            before, after, own, of_draft = self._with_draft(step.draft, before, after)
+            before, after, own, of_draft = self._with_draft(step.draft, reading, before, after)
             held = {name: size + own[name] for name, size in held.items()}
             cached += of_draft
         live = max(before.live_activation_bytes, after.live_activation_bytes)
         footprint = {"activations": live, "kv_cache": cached, **held}
-        return Served(before, after, stored.layer_count, footprint, step.tokens)
+        wanted = max(self.output_tokens - 1.0, 1.0)
+        return Served(before, after, stored.layer_count, footprint, min(step.tokens, wanted))
 
     @property
     def _sequences(self) -> float:
@@ -144,9 +147,12 @@ class _Request:
         if states and not step.chain:
             raise ValueError(f"a state of {stored.name} follows one sequence of tokens: it cannot verify a tree")
 
-    def _prefill(self, model: Model) -> Operators:
+    def _prefill(self, model: Model, verified: Verified) -> Operators:
         step = self.how.prefill(model, self.precision, self._sequences, self.prompt_tokens, self.piece)
-        return self.how.run(Operators(tuple(self._compressed(operators_of(step)))), step)
+        rows = self._compressed(operators_of(step))
+        if verified.heads:  # what the first decode step verifies
+            rows += proposal_heads(step, verified.heads)
+        return self.how.run(Operators(tuple(rows)), step)
 
     def _pass(self, model: Model, tokens: float, behind: float = 0.0, *, plain: bool = False) -> Pass:
         """A decode pass with so many tokens more behind it than the first of a step."""
@@ -167,7 +173,7 @@ class _Request:
         step = self._pass(run, verified.positions)
         rows = self._sparse(self._compressed(operators_of(step)), step)
         if t.early_exit is not None:
-            rows += [replace(row, count=t.early_exit.checks) for row in rows if row.name in ("lm_head", "sampling")]
+            rows += [replace(row, count=t.early_exit.checks) for row in rows if row.name in HEAD_ROWS]
             rows = [row for row in rows if row.count]
         if skipped is not None:
             with _said_of("early_exit"):
@@ -175,7 +181,8 @@ class _Request:
         added = self._predictors(step)
         if verified.heads:
             added += proposal_heads(step, verified.heads)
-        beside = sum(row.count * row.weight_bytes for row in added)
+        # Each stage of a pipeline holds the predictors of its layers.
+        beside = sum(row.count * row.weight_bytes for row in added) * self.how.parallel.stage_share(model.layer_count)
         return self.how.run(Operators((*rows, *added)), step), beside
 
     def _compressed(self, operators: Iterable[Operator]) -> list[Operator]:
@@ -224,6 +231,7 @@ class _Request:
         """K and V of one layer's prompt, where it is read in full and evicted then [byte]."""
         if self.techniques.kv_budget is None:
             return 0.0
+        at_once = self.batch if self.piece.sequences is None else int(self.piece.sequences)
         excess = 0.0
         for whole, kept in zip(reading.layers, decoding.layers, strict=True):
             one, other = (replace(reading, layers=(replace(kind, count=1),)) for kind in (whole, kept))
@@ -232,7 +240,7 @@ class _Request:
                     m,
                     self.precision,
                     replace(self.how.parallel, pipeline=1),
-                    batch=self.batch,
+                    batch=at_once,
                     context=self.prompt_tokens,
                 )
                 for m in (one, other)
@@ -241,7 +249,7 @@ class _Request:
         return excess
 
     def _with_draft(
-        self, draft: Draft, before: Operators, after: Operators
+        self, draft: Draft, reading: Model, before: Operators, after: Operators
     ) -> tuple[Operators, Operators, dict[str, float], float]:
         """The passes with those of a draft, and its weights and cache to hold."""
         step = self._pass(draft.model, draft.tokens, (draft.passes - 1.0) / 2.0, plain=draft.held is not None)
@@ -250,16 +258,17 @@ class _Request:
         if draft.held is None:  # a part of the target, as it is
             rows = Operators((*self._sparse(self._compressed(rows), step), *self._predictors(step)))
             return before, _joined(self.how.run(rows, step), draft.passes, after), own, 0.0
-        reading = self.how.prefill(draft.model, self.precision, self._sequences, self.prompt_tokens, self.piece)
-        prompt = operators_of(reading)
+        reader = drafting_layer(reading) if draft.combines else draft.model
+        prompt_step = self.how.prefill(reader, self.precision, self._sequences, self.prompt_tokens, self.piece)
+        prompt = operators_of(prompt_step)
         own = {
             name: size * draft.copies
             for name, size in weight_footprint(draft.held, self.precision, self.how.parallel).items()
         }
         if draft.combines:
-            rows, prompt = (Operators((combination(one), *two)) for one, two in ((step, rows), (reading, prompt)))
+            rows, prompt = (Operators((combination(one), *two)) for one, two in ((step, rows), (prompt_step, prompt)))
             own["dense"] += combination(step).weight_bytes * draft.copies
-        before = _joined(self.how.run(prompt, reading), draft.copies, before)
+        before = _joined(self.how.run(prompt, prompt_step), draft.copies, before)
         after = _joined(self.how.run(rows, step), draft.passes, after)
         cached = self._cache(draft.model, draft.passes * draft.tokens) * draft.copies
         return before, after, own, cached

@@ -97,6 +97,8 @@ class KvSharing:
 class Selection:
     """Each query attends to the best of all blocks of the cache, found by their summaries, and to the newest tokens.
 
+    A layer that has a window of its own keeps it.
+
     Attributes
     ----------
     block : int
@@ -143,7 +145,7 @@ class Selection:
     def apply(self, model: Model) -> Model:
         """Return the model with selected attention."""
         selector = Selector(self.block, -(-self.tokens // self.block), self.local, self.keys, self.pooled, self.prompts)
-        chosen = each_attention(model, lambda att: _selecting(att, selector, model.name), "selected attention")
+        chosen = each_attention(model, lambda att: _selecting(att, selector), "selected attention")
         if self.layers is None:
             return chosen
         there = sum(kind.count for kind in model.layers if isinstance(kind.mixer, Attention))
@@ -179,10 +181,8 @@ def _windowed(att: Attention, tokens: int) -> Attention:
     return att if att.window is not None and att.window <= tokens else replace(att, window=tokens, chunked=False)
 
 
-def _selecting(att: Attention, selector: Selector, model: str) -> Attention:
-    if att.window is not None and att.window < selector.local + selector.tokens:
-        return att  # a narrow window needs no selection
-    return replace(att, window=None, chunked=False, selector=selector)
+def _selecting(att: Attention, selector: Selector) -> Attention:
+    return att if att.window is not None else replace(att, selector=selector)
 
 
 def _query_norms(att: Attention) -> int:

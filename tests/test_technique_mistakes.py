@@ -1,0 +1,133 @@
+"""Mistakes once made in techniques, each a test by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from technique_cases import of, seconds
+
+from roofline import catalog
+from roofline.layers import Attention
+from roofline.operators import Operators
+from roofline.parallel import Parallel
+from roofline.phases.passes import SAMPLING_VECTOR_OPS
+from roofline.precision import Precision
+from roofline.techniques import (
+    Accepted,
+    Contextual,
+    Eagle,
+    EarlyExit,
+    KvBudget,
+    Medusa,
+    MultiToken,
+    PassOptions,
+    Piece,
+    Selection,
+    Speculative,
+    Techniques,
+    served,
+)
+
+TWO = PassOptions(parallel=Parallel(tensor=2))
+
+
+def rows_of(operators: Operators, name: str) -> list[tuple[int, float]]:
+    return [(row.count, row.link_bytes) for row in operators if row.name == name]
+
+
+def test_a_step_yields_no_more_tokens_than_are_wanted() -> None:
+    """An output of two tokens takes a whole pass after the prompt, whatever is proposed; it took a sixth of one."""
+    techniques = Techniques(speculative=Speculative(catalog.model("llama-3.2-1b"), 5, 1.0))
+    wanted = {2.0: 1.0, 4.0: 3.0, 7.0: 6.0, 128.0: 6.0}
+    assert {output: of("llama-3-8b", techniques, output=output).tokens_per_pass for output in wanted} == wanted
+    assert of("llama-3-8b", techniques, output=1.0).tokens_per_pass == 1.0
+
+
+def test_medusa_heads_on_several_chips_gather_their_logits_as_the_lm_head_does() -> None:
+    """Each chip has a part of the vocabulary: which token is best is known to all only once its logits are."""
+    found = of("llama-3-8b", Techniques(medusa=Medusa(3, 7, Accepted(0.7))), how=TWO)
+    ((_, own),) = rows_of(found.decode, "all_gather_logits")
+    assert rows_of(found.decode, "all_gather_medusa") == [(3, own)]
+    (chosen,) = (row for row in found.decode if row.name == "medusa_sampling")
+    assert chosen.vector_ops == SAMPLING_VECTOR_OPS * 8 * catalog.model("llama-3-8b").vocabulary
+
+
+def test_medusa_heads_propose_at_the_end_of_a_prompt() -> None:
+    """The first decode step verifies what the heads saw on the prompt's last token: they run once for each prompt."""
+    plain, quick = of("llama-3-8b", batch=3), of("llama-3-8b", Techniques(medusa=Medusa(2, 4, Accepted(0.7))), batch=3)
+    model = catalog.model("llama-3-8b")
+    more = quick.prefill.total("flop") - plain.prefill.total("flop")
+    assert more == pytest.approx(2 * 3 * 2 * model.hidden * (model.hidden + model.vocabulary))
+
+
+def test_checks_of_an_early_exit_gather_their_logits() -> None:
+    found = of("llama-3-8b", Techniques(early_exit=EarlyExit(8, checks=3)), how=TWO)
+    plain = of("llama-3-8b", how=TWO)
+    ((_, own),) = rows_of(plain.decode, "all_gather_logits")
+    assert sum(count * size for count, size in rows_of(found.decode, "all_gather_logits")) == 4 * own
+    unfused = of("llama-3-8b", Techniques(early_exit=EarlyExit(8, checks=3)), how=PassOptions(fusion=()))
+    assert sum(row.count for row in unfused.decode if row.name == "norm_final") == 4
+
+
+def test_skipped_layers_project_shared_keys_and_values_once() -> None:
+    """Where K and V are one projection, a skipped layer reads it once and writes both."""
+    model = catalog.model("llama-3-8b")
+    (kind,) = model.layers
+    assert isinstance(kind.mixer, Attention)
+    shared = replace(model, layers=(replace(kind, mixer=replace(kind.mixer, shared_kv=True)),))
+    (row,) = (one for one in of(shared, Techniques(early_exit=EarlyExit(8))).decode if one.name == "propagate_kv")
+    width = kind.mixer.kv_heads * kind.mixer.head_dim
+    assert (row.outputs, row.kv_write_bytes) == (width, 2 * width * 2)
+
+
+def test_selection_leaves_windows_alone() -> None:
+    """A layer that attends to the newest 4,096 tokens does not select among all of them; it held them all."""
+    selection = Techniques(selection=Selection(16, 1024, 64))
+    plain, found = of("gemma-2-9b", prompt=65536.0), of("gemma-2-9b", selection, prompt=65536.0)
+    summaries = 65664 / 16 / 2 * 21 * 2 * 8 * 256 * 2  # one K for 16 tokens in 21 of 42 layers
+    assert found.footprint_bytes["kv_cache"] <= plain.footprint_bytes["kv_cache"] + summaries
+    assert of("mistral-7b-v0.1", selection, prompt=65536.0) == of("mistral-7b-v0.1", prompt=65536.0)
+
+
+@pytest.mark.parametrize(
+    "drafting", [{"eagle": Eagle(3, Accepted(0.7))}, {"multi_token": MultiToken(2, Accepted(0.7))}], ids=str
+)
+def test_a_drafting_layer_reads_prompts_in_full_where_the_target_does(drafting: dict[str, Eagle | MultiToken]) -> None:
+    """A budget evicts after the prompt is read, in the layer that drafts too."""
+    found = of("llama-3-8b", Techniques(kv_budget=KvBudget(64), **drafting))  # type: ignore[arg-type]
+    rows = {row.name: row for row in found.prefill}
+    assert rows["draft_attention"].flop == rows["attention"].flop
+    after = {row.name: row for row in found.decode}
+    assert after["draft_attention"].kv_read_bytes < 80 * 2 * 8 * 128 * 2
+
+
+def test_a_budget_holds_only_the_prompts_that_are_read_at_once() -> None:
+    """With continuous batching one prompt is read at a time: of 64 sequences one has a whole prompt in one layer."""
+    whole, one = (
+        served(
+            catalog.model("llama-2-7b"),
+            Precision(),
+            Techniques(kv_budget=KvBudget(256)),
+            batch=64,
+            prompt_tokens=2048.0,
+            output_tokens=16.0,
+            how=PassOptions(),
+            piece=Piece(sequences),
+        )
+        for sequences in (None, 1.0)
+    )
+    layer = 2 * 4096 * 2
+    assert one.footprint_bytes["kv_cache"] == 64 * 32 * 256 * layer + (2048 - 256) * layer
+    assert whole.footprint_bytes["kv_cache"] == 64 * 32 * 256 * layer + 64 * (2048 - 256) * layer
+
+
+def test_a_stage_of_a_pipeline_holds_the_predictors_of_its_layers() -> None:
+    chosen = Techniques(contextual=Contextual(neurons=0.5, predictor=64))
+    more = {}
+    for stages in (1, 4):
+        how = PassOptions(parallel=Parallel(pipeline=stages))
+        plain, found = (of("llama-3-8b", one, how=how, batch=4) for one in (Techniques(), chosen))
+        more[stages] = found.footprint_bytes["dense"] - plain.footprint_bytes["dense"]
+    assert more[4] == pytest.approx(more[1] / 4)
+    assert seconds(of("llama-3-8b", chosen).decode) > 0
