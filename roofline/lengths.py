@@ -97,6 +97,11 @@ class Lengths:
         """Tokens of the longest request, prompt and output."""
         return max(prompt + output for prompt, output, _ in self.rows)
 
+    @property
+    def longest_prompt(self) -> float:
+        """Tokens of the longest prompt."""
+        return self.rows[-1][0]
+
     def prompt_quantile(self, share: float) -> float:
         """Shortest prompt such that this share of the requests has one no longer."""
         reached = accumulate(weight for _, _, weight in self.rows)

@@ -48,6 +48,8 @@ class Serving:
         Each sequence has room for so many tokens, whatever it uses.
     arrivals_per_s : float or None
         Requests that arrive at random [1/s]; None: there is always a next one.
+    only_prompts : bool
+        Prompts are read, and their caches sent to where outputs are generated: no room is kept for those.
     """
 
     continuous: bool = False
@@ -57,6 +59,7 @@ class Serving:
     block_tokens: int = 1
     reserved_tokens: int | None = None
     arrivals_per_s: float | None = None
+    only_prompts: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.prefix_hit_rate <= 1.0:
@@ -83,7 +86,8 @@ class Serving:
     def held_tokens(self, lengths: Lengths) -> float:
         """Tokens that the cache has room for, of the average sequence in flight at its end.
 
-        With blocks of B tokens ``(B - 1)/2`` more: lengths leave every remainder equally often.
+        With blocks of B tokens ``(B - 1)/2`` more: lengths leave every remainder equally often. Where only prompts are
+        read, those of the longest, as prompts of one length are read together.
 
         Raises
         ------
@@ -91,7 +95,8 @@ class Serving:
             If the longest request exceeds what is reserved for it.
         """
         if self.reserved_tokens is None:
-            return lengths.mean_final + (self.block_tokens - 1.0) / 2.0
+            held = lengths.longest_prompt if self.only_prompts else lengths.mean_final
+            return held + (self.block_tokens - 1.0) / 2.0
         if lengths.longest > self.reserved_tokens:
             raise ValueError(
                 f"reserved_tokens {self.reserved_tokens} is less than the {lengths.longest:g} tokens of the longest "

@@ -15,7 +15,7 @@ import numpy as np
 from roofline.model import kv_cache_bytes
 from roofline.operators import Number, Operator, Operators
 from roofline.parallel import Parallel, sharded
-from roofline.techniques import decoding_model
+from roofline.techniques import cached_models
 from sweeps.choices import Request, Technology
 from sweeps.space import Columns
 
@@ -87,12 +87,14 @@ def check_requests(requests: Sequence[Request], parallel: Parallel) -> None:
 def received(request: Request, workload: Workload, parallel: Parallel, side: PrefillSide) -> dict[str, Any]:
     """Return the fields of a workload whose prompts other chips process: it receives their KV caches.
 
-    The bytes cross the link at its own rate, which nothing hides, and are written like those of a prefill. A batch that
-    begins together waits for all of its caches, otherwise each sequence for its own.
+    The bytes, those of a draft's cache too, cross the link at its own rate, which nothing hides, and are written like
+    those of a prefill. A batch that begins together waits for all of its caches, otherwise each sequence for its own.
     """
     sequences = 1 if request.serving.continuous else parallel.microbatch(int(workload.batch))
-    model = decoding_model(request.model, request.techniques)
-    cache = kv_cache_bytes(sharded(model, parallel), request.precision, workload.prompt_tokens)
+    cache = sum(
+        copies * kv_cache_bytes(sharded(model, parallel), request.precision, workload.prompt_tokens)
+        for model, copies in cached_models(request.model, request.techniques)
+    )
     moved = cache * sequences
     row = Operator(name="kv_receive", kernels=0, link_bytes=moved, kv_write_bytes=moved)
     passes = Operators((row,), host_s=moved / side.link_bytes_per_s)

@@ -240,7 +240,15 @@ def _pool(
     if deployment.utilization is None:
         raise ValueError("disaggregate needs deployment.utilization: two kinds of chips are sized to be busy alike")
     # One pass of prompts each: nothing is cached for longer, and nothing is decoded.
-    prompts = [replace(r, batch=side.batch, serving=replace(r.serving, continuous=False)) for r in requests]
+    prompts = [
+        replace(
+            r,
+            batch=side.batch,
+            serving=replace(r.serving, continuous=False, only_prompts=True),
+            techniques=r.techniques.of_prompts,
+        )
+        for r in requests
+    ]
     own = replace(deployment, parallel=Parallel(tensor=side.tensor))
     alone = scenario(prompts, side.technology, own, modelling)
     workloads = tuple(replace(w, decode=Operators(())) for w in alone.workloads)
@@ -352,8 +360,10 @@ def _workloads(
             for one in parts
         ]
         if prefill is not None:
-            # Chips that only decode hold the activations of decode steps.
+            # Chips that only decode hold activations of decode steps and caches as they are after the prompt; shared
+            # prefixes are where prompts are read.
             held = {**parts[0].footprint_bytes, "activations": parts[0].decode.live_activation_bytes}
+            held["kv_cache"] -= parts[0].prompt_cache_bytes + request.serving.prefix_bytes
             found = [replace(w, footprint_bytes=held, **received(request, w, parallel, prefill)) for w in found]
         result += found
     return tuple(result)

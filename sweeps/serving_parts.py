@@ -38,6 +38,8 @@ class Part:
     layers : int
         Of the model that is stored.
     turns : Turns
+    prompt_cache_bytes : float
+        Part of the KV cache of the footprint that only the reading of prompts needs [byte].
     """
 
     token_share: float
@@ -50,6 +52,7 @@ class Part:
     tokens_per_pass: float
     layers: int
     turns: Turns
+    prompt_cache_bytes: float = 0.0
 
 
 def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> list[Part]:
@@ -82,7 +85,8 @@ def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> l
     made = [_served(request, how, lengths, one, batch, riders) for one in bins]
     footprint = dict(made[0].footprint_bytes)
     footprint["activations"] = max(one.footprint_bytes["activations"] for one in made)
-    footprint["kv_cache"] += serving.prefix_bytes
+    passing = max(one.prompt_cache_bytes for one in made)
+    footprint["kv_cache"] += passing - made[0].prompt_cache_bytes + serving.prefix_bytes
     in_turn = turns(serving, lengths, bins, batch=sequences, replicas=replicas, group=group, first=first)
     return [
         Part(
@@ -96,6 +100,7 @@ def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> l
             tokens_per_pass=found.tokens_per_pass,
             layers=found.layers,
             turns=turn,
+            prompt_cache_bytes=passing,
         )
         for one, found, turn in zip(bins, made, in_turn, strict=True)
     ]

@@ -19,6 +19,18 @@ from roofline.model import kv_cache_bytes
 from roofline.parallel import Parallel
 from roofline.precision import Precision
 from roofline.serving import Serving
+from roofline.techniques import (
+    Accepted,
+    Contextual,
+    Eagle,
+    KvBudget,
+    Medusa,
+    MultiToken,
+    Pruning,
+    SelfSpeculative,
+    Speculative,
+    Techniques,
+)
 from sweeps.bounds import lower_bounds
 from sweeps.evaluate import evaluate
 from sweeps.ledger import LEDGERS, ledgers
@@ -116,6 +128,66 @@ def test_chips_that_only_decode_hold_no_activations_of_prompts() -> None:
     pair, alone = of(request).workloads[0], of(request, None).workloads[0]
     assert pair.footprint_bytes["activations"] < alone.footprint_bytes["activations"] / 100
     assert pair.footprint_bytes["kv_cache"] == alone.footprint_bytes["kv_cache"]
+
+
+def test_chips_that_process_prompts_hold_prompts_and_no_outputs() -> None:
+    """They held the KV cache of a whole request each; with lengths it is that of the longest prompt."""
+    request = Request(LLAMA, 2048, 4096, 8)
+    for lengths in (None, Lengths.of([(512, 4096, 3.0), (2048, 16, 1.0)])):
+        pair = of(replace(request, lengths=lengths), replace(SIDE, batch=4))
+        assert pair.pool is not None
+        for workload in pair.pool.scenario.workloads:
+            assert workload.footprint_bytes["kv_cache"] == 4 * kv_cache_bytes(LLAMA, Precision(), 2048.0)
+
+
+def test_a_drafts_cache_is_sent_too() -> None:
+    """The chips that process prompts fill the caches of target and draft; only the target's crossed the link."""
+    small = model("llama-3.2-1b")
+    own = kv_cache_bytes(LLAMA, Precision(), 2048.0)
+    layer = own / 32
+    for techniques, more in (
+        (Techniques(speculative=Speculative(small, 4, 0.8)), kv_cache_bytes(small, Precision(), 2048.0)),
+        (Techniques(multi_token=MultiToken(3, Accepted(0.8))), 3 * layer),
+        (Techniques(eagle=Eagle(3, Accepted(0.8))), layer),
+        (Techniques(self_speculative=SelfSpeculative(8, 3, 0.8)), 0.0),
+        (Techniques(kv_budget=KvBudget(256)), own / 8 - own),
+    ):
+        workload = of(Request(LLAMA, 2048, 256, 8, techniques=techniques)).workloads[0]
+        assert workload.prefill.total("link_bytes") == 8 * (own + more), techniques.used
+
+
+def test_techniques_of_decode_steps_weigh_nothing_where_prompts_are_processed() -> None:
+    """Predictors and drafting passes are of the chips that decode; compressed weights and drafts are on both."""
+
+    def weights(techniques: Techniques) -> tuple[float, float]:
+        pair = of(Request(LLAMA, 2048, 256, 8, techniques=techniques))
+        assert pair.pool is not None
+        sides = (pair.workloads[0], pair.pool.scenario.workloads[0])
+        mine, theirs = (sum(s.footprint_bytes[name] for name in ("dense", "experts", "embedding")) for s in sides)
+        return mine, theirs
+
+    ((plain, same),) = (weights(Techniques()),)
+    assert plain == same
+    mine, theirs = weights(Techniques(contextual=Contextual(0.5, 0.5)))
+    assert mine > theirs == plain
+    for both in (
+        Techniques(pruning=Pruning(0.5)),
+        Techniques(speculative=Speculative(model("llama-3.2-1b"), 4, 0.8)),
+        Techniques(medusa=Medusa(3, 7, Accepted(0.7))),
+    ):
+        mine, theirs = weights(both)
+        assert mine == theirs != plain
+
+
+def test_chips_that_decode_hold_evicted_caches_and_no_prefixes() -> None:
+    techniques = Techniques(kv_budget=KvBudget(256))
+    serving = Serving(prefix_hit_rate=0.5, prefix_bytes=1e9)
+    pair = of(Request(LLAMA, 2048, 256, 8, techniques=techniques, serving=serving))
+    assert pair.pool is not None
+    budget = 8 * kv_cache_bytes(LLAMA, Precision(), 256.0)
+    assert pair.workloads[0].footprint_bytes["kv_cache"] == budget
+    theirs = pair.pool.scenario.workloads[0].footprint_bytes["kv_cache"]
+    assert theirs == pytest.approx(budget / 8 + (2048 - 256) * 2 * 8 * 128 * 2 + 1e9)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ returns the passes of :mod:`roofline.phases` as they are. What takes the place o
 :func:`contradiction` says.
 """
 
-from roofline.techniques.compose import Served, decoding_model, served
+from roofline.techniques.compose import Served, cached_models, served
 from roofline.techniques.contextual import Contextual
 from roofline.techniques.early_exit import EarlyExit
 from roofline.techniques.heads import Eagle, Medusa, MultiToken
@@ -54,7 +54,7 @@ __all__ = [
     "Techniques",
     "TokenTree",
     "Window",
+    "cached_models",
     "contradiction",
-    "decoding_model",
     "served",
 ]

@@ -36,6 +36,8 @@ class Served:
     tokens_per_pass : float
         Tokens of each sequence that a decode step is expected to yield [1]; no more than are wanted after the first, so
         that the shortest output takes a whole step.
+    prompt_cache_bytes : float
+        Part of the KV cache of the footprint that only the reading of prompts needs [byte].
     """
 
     prefill: Operators
@@ -43,6 +45,7 @@ class Served:
     layers: int
     footprint_bytes: Mapping[str, float]
     tokens_per_pass: float = 1.0
+    prompt_cache_bytes: float = 0.0
 
 
 def served(
@@ -88,9 +91,15 @@ def served(
     return asked.served()
 
 
-def decoding_model(model: Model, techniques: Techniques) -> Model:
-    """Return the model as it decodes: what its layers attend to and keep, once prompts are read."""
-    return _models(model, techniques)[2]
+def cached_models(model: Model, techniques: Techniques) -> list[tuple[Model, int]]:
+    """Return the models that keep K and V of a sequence once its prompt is read, and how often each does.
+
+    The model as it decodes, and a draft that is no part of it.
+    """
+    decoding = _models(model, techniques)[2]
+    how = techniques.decoding
+    draft = None if how is None else how.step(decoding).draft
+    return [(decoding, 1), *([(draft.model, draft.copies)] if draft is not None and draft.held is not None else [])]
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,8 @@ class _Request:
         after, beside = self._decode(decoding, step)
         held = self._weights(stored)
         held["dense"] += beside
-        cached = self._cache(decoding, step.positions) + self._prompt_cache(reading, decoding)
+        passing = self._prompt_cache(reading, decoding)
+        cached = self._cache(decoding, step.positions) + passing
         if step.draft is not None:
             before, after, own, of_draft = self._with_draft(step.draft, reading, before, after)
             held = {name: size + own[name] for name, size in held.items()}
@@ -128,7 +138,7 @@ class _Request:
         live = max(before.live_activation_bytes, after.live_activation_bytes)
         footprint = {"activations": live, "kv_cache": cached, **held}
         wanted = max(self.output_tokens - 1.0, 1.0)
-        return Served(before, after, stored.layer_count, footprint, min(step.tokens, wanted))
+        return Served(before, after, stored.layer_count, footprint, min(step.tokens, wanted), passing)
 
     @property
     def _sequences(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from roofline.techniques.contextual import Contextual
 from roofline.techniques.early_exit import EarlyExit
@@ -18,6 +18,9 @@ from roofline.techniques.speculative import SelfSpeculative, Speculative, TokenT
 Decoding = Speculative | SelfSpeculative | TokenTree | Medusa | Eagle | MultiToken | Lookahead | Jacobi
 DECODING = ("speculative", "self_speculative", "token_tree", "medusa", "eagle", "multi_token", "lookahead", "jacobi")
 """Ways to decode, of which a request has one."""
+
+DECODE_ONLY = ("early_exit", "contextual", "self_speculative", "lookahead", "jacobi")
+"""What neither does nor holds anything while prompts are read."""
 
 RIVALS: tuple[tuple[tuple[str, ...], str], ...] = (
     (DECODING, "each is a whole decode step"),
@@ -59,6 +62,11 @@ class Techniques:
     def used(self) -> tuple[str, ...]:
         """Names of the techniques that are used."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name) is not None)
+
+    @property
+    def of_prompts(self) -> Techniques:
+        """Those that matter where prompts are read and nothing is decoded."""
+        return replace(self, **dict.fromkeys(DECODE_ONLY))
 
     @property
     def decoding(self) -> Decoding | None:
