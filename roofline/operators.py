@@ -49,6 +49,8 @@ class Operator:
         Rows of activations that meet each weight matrix (0: no matrix).
     matrices, inputs, outputs : float
         Weight matrices, and inputs and outputs of each (0: no matrix).
+    stacked : tuple of float
+        Outputs of the matrices of the model that are read as one (Q, K and V; gate and up); empty: it is one.
     weight_width, unpack_ops : float
         Stored bytes of a weight of them [byte], and the part of `vector_ops` that unpacks them all.
     group : str
@@ -85,6 +87,7 @@ class Operator:
     matrices: float = 0.0
     inputs: float = 0.0
     outputs: float = 0.0
+    stacked: tuple[float, ...] = ()
     weight_width: float = 0.0
     unpack_ops: float = 0.0
     group: str = ""

@@ -62,7 +62,8 @@ def decode_step(model: Llama, asked: Asked, *, batch: int, prompt: int, output: 
         attend(result, model, asked, batch, positions, prompt, output)
         result.kv_write_bytes += rows * kv_bytes(model) if owner else 0.0
     for _ in range(model.layers - depth):  # their K and V, from the hidden state at the exit
-        multiply(result, ("kv", 2 * model.kv_heads * model.head_dim, model.hidden), asked, rows, 1.0)
+        for matrix in kv_matrices(model, True):
+            multiply(result, matrix, asked, rows, 1.0)
         result.weight_bytes += model.hidden * SIXTEEN_BIT
         result.kv_write_bytes += rows * kv_bytes(model)
     result.flop += 2 * rows * model.hidden * model.vocabulary
@@ -123,12 +124,15 @@ Matrix = tuple[str, int, int]
 
 def stored_matrices(model: Llama, asked: Asked, owner: bool) -> list[Matrix]:
     """Name, outputs and inputs of the matrices of a layer, those of low rank as two."""
-    q, kv = model.heads * model.head_dim, 2 * model.kv_heads * model.head_dim if owner else 0
-    plain = [("qkv", q + kv, model.hidden)]
-    if asked.get("contextual", {}).get("heads", 1.0) < 1.0:
-        plain = [("q", q, model.hidden)] + ([("kv", kv, model.hidden)] if kv else [])
-    plain += [("o", model.hidden, q), ("up", 2 * model.intermediate, model.hidden)]
+    q = model.heads * model.head_dim
+    plain = [("q", q, model.hidden), *kv_matrices(model, owner), ("o", model.hidden, q)]
+    plain += [("gate", model.intermediate, model.hidden), ("up", model.intermediate, model.hidden)]
     return [part for one in [*plain, ("down", model.hidden, model.intermediate)] for part in factored(one, asked)]
+
+
+def kv_matrices(model: Llama, owner: bool) -> list[Matrix]:
+    """K and V, where a layer has its own."""
+    return [(name, model.kv_heads * model.head_dim, model.hidden) for name in ("k", "v") if owner]
 
 
 def factored(matrix: Matrix, asked: Asked) -> list[Matrix]:
@@ -165,14 +169,13 @@ def run_layer(result: Step, model: Llama, asked: Asked, rows: int, owner: bool) 
     """Projections and feed-forward, with predictors of what is needed of them, and two norms."""
     chosen = asked.get("contextual", {})
     neurons, heads = chosen.get("neurons", 1.0), chosen.get("heads", 1.0)
-    q, kv = model.heads * model.head_dim, 2 * model.kv_heads * model.head_dim if owner else 0
-    if heads < 1.0:
-        multiply(result, ("q", q, model.hidden), asked, rows, heads)
-        multiply(result, ("kv", kv, model.hidden), asked, rows, 1.0)
-    else:
-        multiply(result, ("qkv", q + kv, model.hidden), asked, rows, 1.0)
+    q = model.heads * model.head_dim
+    multiply(result, ("q", q, model.hidden), asked, rows, heads)
+    for matrix in kv_matrices(model, owner):
+        multiply(result, matrix, asked, rows, 1.0)
     multiply(result, ("o", model.hidden, q), asked, rows, heads)
-    multiply(result, ("up", 2 * model.intermediate, model.hidden), asked, rows, neurons)
+    for name in ("gate", "up"):
+        multiply(result, (name, model.intermediate, model.hidden), asked, rows, neurons)
     multiply(result, ("down", model.hidden, model.intermediate), asked, rows, neurons)
     for share, outputs in ((heads, model.heads), (neurons, model.intermediate)):
         if share < 1.0:

@@ -19,6 +19,7 @@ from roofline.techniques import (
     Eagle,
     EarlyExit,
     KvBudget,
+    LowRank,
     Medusa,
     MultiToken,
     PassOptions,
@@ -131,3 +132,57 @@ def test_a_stage_of_a_pipeline_holds_the_predictors_of_its_layers() -> None:
         more[stages] = found.footprint_bytes["dense"] - plain.footprint_bytes["dense"]
     assert more[4] == pytest.approx(more[1] / 4)
     assert seconds(of("llama-3-8b", chosen).decode) > 0
+
+
+def test_each_of_q_k_v_gate_and_up_has_a_rank_of_its_own() -> None:
+    """SVD-LLM factors them one by one: at a rank of 0.25 half of Q remains; stacked with K and V it was a third."""
+    asked = Techniques(low_rank=LowRank(0.25))
+    found = {row.name: row for row in of("llama-2-7b", asked).decode}
+    for name, matrices, n in (("qkv_proj", 3, 4096), ("up_gate", 2, 11008)):
+        kept = found[f"{name}_v"].matrix_elements + found[f"{name}_u"].matrix_elements
+        assert kept == matrices * 1024 * (n + 4096)
+    # Of llama-3-8b Q is 4096 x 4096, K and V 1024 x 4096: a rank of 0.6 factors these and leaves Q whole.
+    rows = {row.name: row for row in of("llama-3-8b", Techniques(low_rank=LowRank(0.6))).decode}
+    assert rows["qkv_proj"].matrix_elements == 4096 * 4096
+    assert rows["qkv_proj_v"].matrix_elements + rows["qkv_proj_u"].matrix_elements == 2 * 615 * (1024 + 4096)
+    plain = {row.name: row for row in of("llama-3-8b").decode}["qkv_proj"]
+    written = [rows[name].kv_write_bytes for name in ("qkv_proj", "qkv_proj_v", "qkv_proj_u")]
+    assert written == [0.0, 0.0, plain.kv_write_bytes]
+
+
+@pytest.mark.parametrize("name", ["llama-3-8b", "deepseek-v3", "mixtral-8x7b", "qwen3-next-80b-a3b", "jamba-v0.1"])
+def test_factors_over_several_chips_are_the_same_factors_divided(name: str) -> None:
+    """Each chip has its share of the factors' work and weights, and the elements between them cross the link.
+
+    Where nothing is divided (latents, routers) every chip has all of it, factored or not.
+    """
+    asked = Techniques(low_rank=LowRank(0.2))
+    alone, shared = of(name, asked, batch=4), of(name, asked, batch=4, how=PassOptions(parallel=Parallel(tensor=4)))
+    whole = {row.name: row for row in alone.decode if row.inputs}
+    saved = 0
+    for row in shared.decode:
+        if row.inputs and row.name.endswith(("_u", "_v")) and row.group != "experts":
+            ratio = row.matrix_elements / whole[row.name].matrix_elements
+            assert ratio == pytest.approx(0.25, rel=0.05) or ratio == 1.0 or name == "qwen3-next-80b-a3b", row.name
+            saved += ratio < 1.0
+    assert saved
+    plain = of(name, batch=4, how=PassOptions(parallel=Parallel(tensor=4)))
+    more = shared.decode.total("link_bytes") - plain.decode.total("link_bytes")
+    assert more > 0
+    reads = sum(row.count * row.weight_bytes for row in shared.decode if row.weight_class == "dense")
+    assert reads <= shared.footprint_bytes["dense"] * (1 + 1e-9) + 1e6
+
+
+def test_what_crosses_the_link_between_factors_is_the_rank() -> None:
+    """Column-parallel: r elements are gathered; row-parallel: their sums are scattered (S-LoRA, arXiv 2311.03285)."""
+    found = of("llama-2-7b", Techniques(low_rank=LowRank(0.25)), how=TWO)
+    told = {row.name: row.link_bytes for row in found.decode if row.link_bytes}
+    r, half = 1024, 0.5 * 2
+    assert told["all_gather_qkv_proj"] == 3 * r * half
+    assert told["all_gather_up_gate"] == 2 * r * half
+    assert told["reduce_scatter_o_proj"] == told["reduce_scatter_down"] == r * half
+    assert told["all_reduce_mlp"] == 2 * 4096 * half
+    rows = {row.name: row for row in found.decode}
+    assert (rows["down_v"].outputs, rows["down_v"].inputs) == (r, 11008 / 2)
+    assert (rows["down_u"].outputs, rows["down_u"].inputs) == (4096, r / 2)
+    assert (rows["qkv_proj_v"].outputs, rows["qkv_proj_u"].outputs) == (3 * r / 2, 3 * 4096 / 2)

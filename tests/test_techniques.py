@@ -306,7 +306,6 @@ WRONG = {
         lambda: of("mixtral-8x7b", Techniques(contextual=Contextual(0.5))),
         "neurons of dense feed-forwards",
     ),
-    "divided factors": (lambda: on_chips(Techniques(low_rank=LowRank(0.2)), tensor=2), "expected tensor 1"),
     "a draft on stages": (lambda: on_chips(Techniques(eagle=Eagle(2, BOTH)), pipeline=2), "expected pipeline 1"),
 }
 

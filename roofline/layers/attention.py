@@ -113,6 +113,14 @@ class Attention:
         return self.kv_heads * self.head_dim if self.shared_kv and not self.reuses_kv else self.cached_width
 
     @property
+    def kv_projections(self) -> tuple[int, ...]:
+        """Outputs of each projection of K and V."""
+        if self.reuses_kv:
+            return ()
+        keys = self.kv_heads * self.head_dim
+        return (keys,) if self.shared_kv else (keys, self.kv_heads * self.value_dim)
+
+    @property
     def qkv_width(self) -> int:
         """Outputs of the Q, K and V projections (and of the output gate)."""
         return self.q_width + self.projected_kv_width + (self.o_width if self.output_gate else 0)

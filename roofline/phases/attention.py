@@ -52,12 +52,15 @@ def _projections(step: Pass, att: Attention, before: list[Beside]) -> list[Opera
         return step.gemm(name, tokens, width, hidden, group="attention", bias=width if att.qkv_bias else 0.0)
 
     q_bytes, cached = tokens * q_width * step.act, tokens * att.cached_width * step.kv
+    each = tuple(float(width) for width in att.kv_projections)
     if not step.split_qkv:
         qkv = replace(project("qkv_proj", att.qkv_width), act_write_bytes=q_bytes, kv_write_bytes=cached)
+        qkv = replace(qkv, stacked=(float(q_width), *each) if each else ())
         return fuse(step, qkv, [*before, *around])
     if att.reuses_kv:
         return fuse(step, project("q_proj", q_width), [*before, *around])
     kv = replace(project("kv_proj", att.qkv_width - q_width), act_write_bytes=0.0, kv_write_bytes=cached)
+    kv = replace(kv, stacked=each if len(each) > 1 else ())
     return [*fuse(step, project("q_proj", q_width), before), *fuse(step, kv, around)]
 
 

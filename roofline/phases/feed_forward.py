@@ -21,7 +21,7 @@ def mlp_rows(step: Pass, mlp: Mlp, before: list[Beside], after: list[Beside], su
     up = step.gemm(name, tokens, mlp.up_width, hidden, group=group, bias=mlp.up_width if mlp.bias else 0.0)
     activation = _activation(step, "activation" + suffix, tokens, mlp.intermediate, mlp.gated)
     down = step.gemm("down" + suffix, tokens, hidden, mlp.intermediate, group=group, bias=hidden if mlp.bias else 0.0)
-    up = _shortened(step, up, activation)
+    up = _shortened(step, up, activation, mlp.gated)
     return [*fuse(step, up, [*before, Beside("swiglu", activation)]), *fuse(step, down, after)]
 
 
@@ -66,7 +66,7 @@ def expert_rows(step: Pass, moe: Experts, before: list[Beside], after: list[Besi
         shared = mlp_rows(step, moe.shared, [], [], "_shared")
         if moe.shared_gate:
             shared.append(step.gemm("shared_gate", tokens, 1, hidden, group="router"))
-    up = _shortened(step, up, activation)
+    up = _shortened(step, up, activation, moe.gated)
     own = tokens / step.parallel.tensor * moe.active * width * step.act
     ranks = moe.ranks if moe.replicas > 1 else 1
     routed = [
@@ -89,6 +89,8 @@ def _activation(step: Pass, name: str, tokens: float, intermediate: float, gated
     )
 
 
-def _shortened(step: Pass, up: Operator, activation: Operator) -> Operator:
+def _shortened(step: Pass, up: Operator, activation: Operator, gated: bool) -> Operator:
     """With the activation fused, the projection writes what the activation would have written."""
-    return replace(up, act_write_bytes=activation.act_write_bytes) if "swiglu" in step.fusion else up
+    stacked = (up.outputs / 2.0, up.outputs / 2.0) if gated else ()
+    written = activation.act_write_bytes if "swiglu" in step.fusion else up.act_write_bytes
+    return replace(up, act_write_bytes=written, stacked=stacked)

@@ -54,8 +54,10 @@ def cached_only(step: Pass) -> Operators:
         mixer = kind.mixer
         if mixer is None:
             continue
+        stacked: tuple[float, ...] = ()
         if isinstance(mixer, Attention):
             width, projected = mixer.cached_width, mixer.projected_kv_width
+            stacked = tuple(float(one) for one in mixer.kv_projections)
             if not width:
                 continue
         elif isinstance(mixer, LatentAttention) and mixer.indexer is None:
@@ -63,7 +65,7 @@ def cached_only(step: Pass) -> Operators:
         else:
             raise ValueError(f"skipped layers of {step.model.name} keep more than K and V: their state is not known")
         row = step.gemm("propagate_kv", step.all_tokens, projected, step.model.hidden, group="attention")
-        row = replace(row, act_write_bytes=0.0, kv_write_bytes=step.all_tokens * width * step.kv)
+        row = replace(row, act_write_bytes=0.0, kv_write_bytes=step.all_tokens * width * step.kv, stacked=stacked)
         counted += [
             (kind.count, one)
             for one in fuse(step, row, [Beside("norm", step.layer_norm("propagate_norm"), after=False)])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from roofline.footprint import kv_footprint, weight_footprint
 from roofline.model import Model
 from roofline.operators import Operator, Operators
+from roofline.parallel import ONE_CHIP
 from roofline.phases import HEAD_ROWS, Pass, operators_of
 from roofline.phases.heads import cached_only, combination, predictors, proposal_heads
 from roofline.precision import Precision, number_format
 from roofline.serving import mean_decode_context
 from roofline.techniques.heads import drafting_layer
+from roofline.techniques.low_rank import Divided
 from roofline.techniques.options import WHOLE, PassOptions, Piece
+from roofline.techniques.pruning import PRUNED_GROUPS
 from roofline.techniques.together import DECODING, NONE, Techniques
 from roofline.techniques.verify import Draft, Verified
 
@@ -146,8 +149,6 @@ class _Request:
 
     def _check(self, stored: Model, step: Verified) -> None:
         t, parallel = self.techniques, self.how.parallel
-        if t.low_rank is not None and parallel.tensor > 1:
-            raise ValueError("low-rank factors are not divided over a tensor-parallel group: expected tensor 1")
         if parallel.pipeline > 1 and (t.early_exit or step.draft or step.heads):
             raise ValueError("early exit and drafts do not share the stages of a pipeline: expected pipeline 1")
         if t.contextual is not None:
@@ -159,7 +160,7 @@ class _Request:
 
     def _prefill(self, model: Model, verified: Verified) -> Operators:
         step = self.how.prefill(model, self.precision, self._sequences, self.prompt_tokens, self.piece)
-        rows = self._compressed(operators_of(step))
+        rows = self._compressed(operators_of(step), self._divided(step, model))
         if verified.heads:  # what the first decode step verifies
             rows += proposal_heads(step, verified.heads)
         return self.how.run(Operators(tuple(rows)), step)
@@ -181,13 +182,14 @@ class _Request:
             with _said_of("early_exit"):
                 run, skipped = t.early_exit.split(model)
         step = self._pass(run, verified.positions)
-        rows = self._sparse(self._compressed(operators_of(step)), step)
+        rows = self._sparse(self._compressed(operators_of(step), self._divided(step, run)), step)
         if t.early_exit is not None:
             rows += [replace(row, count=t.early_exit.checks) for row in rows if row.name in HEAD_ROWS]
             rows = [row for row in rows if row.count]
         if skipped is not None:
             with _said_of("early_exit"):
-                rows += self._compressed(cached_only(self._pass(skipped, verified.positions)))
+                rest = self._pass(skipped, verified.positions)
+                rows += self._compressed(cached_only(rest), self._divided(rest, skipped, cached_only))
         added = self._predictors(step)
         if verified.heads:
             added += proposal_heads(step, verified.heads)
@@ -195,18 +197,40 @@ class _Request:
         beside = sum(row.count * row.weight_bytes for row in added) * self.how.parallel.stage_share(model.layer_count)
         return self.how.run(Operators((*rows, *added)), step), beside
 
-    def _compressed(self, operators: Iterable[Operator]) -> list[Operator]:
+    def _compressed(self, operators: Iterable[Operator], divided: Mapping[Operator, Divided]) -> list[Operator]:
         """Operators with the compression that works on matrices: low rank, then pruning of what is stored."""
         t, rows = self.techniques, list(operators)
         if t.low_rank is not None:
             act = number_format(self.precision.activations).bytes
             factored = (
-                t.low_rank.apply(row, act_bytes=act, accumulator_bytes=self.how.accumulator_bytes) for row in rows
+                t.low_rank.apply(
+                    row,
+                    act_bytes=act,
+                    accumulator_bytes=self.how.accumulator_bytes,
+                    divided=divided.get(replace(row, count=1)),
+                )
+                for row in rows
             )
             rows = [row for parts in factored for row in parts]
         if t.pruning is not None:
             rows = [t.pruning.apply(row, self.how.skipping, self.how.dequantization_ops) for row in rows]
         return rows
+
+    def _divided(
+        self, step: Pass, model: Model, rows_of: Callable[[Pass], Operators] = operators_of
+    ) -> dict[Operator, Divided]:
+        """How the matrices of a pass of this model are divided over chips; nothing where nobody asks."""
+        parallel = self.how.parallel
+        if self.techniques.low_rank is None or parallel.tensor == 1:
+            return {}
+        found: dict[Operator, Divided] = {}
+        for own, whole in zip(step.model.layers, model.layers, strict=True):
+            alone = replace(step, model=replace(step.model, layers=(own,)))
+            full = replace(step, model=replace(model, layers=(whole,)), parallel=ONE_CHIP)
+            for mine, all_of_it in zip(_matrices(rows_of(alone)), _matrices(rows_of(full)), strict=True):
+                chips = parallel.expert_shards if mine.weight_class == "experts" else parallel.tensor
+                found[replace(mine, count=1)] = Divided(all_of_it, chips)
+        return found
 
     def _sparse(self, rows: list[Operator], step: Pass) -> list[Operator]:
         chosen = self.techniques.contextual
@@ -223,14 +247,15 @@ class _Request:
         whole = weight_footprint(model, self.precision, self.how.parallel)
         if self.techniques.low_rank is None and self.techniques.pruning is None:
             return whole
-        rows = operators_of(self._pass(model, 1.0, plain=True))
+        step = self._pass(model, 1.0, plain=True)
+        rows, divided = operators_of(step), self._divided(step, model)
         for name in ("dense", "experts"):
             before = _weight_bytes(rows, name)
             # Experts of a pass are some of those held; stages of a pipeline hold some of the layers.
             share = whole[name] / before if name == "experts" and before else 1.0
             if self.how.parallel.pipeline > 1 and name == "dense":
                 share = self.how.parallel.stage_share(model.layer_count)
-            whole[name] -= (before - _weight_bytes(self._compressed(rows), name)) * share
+            whole[name] -= (before - _weight_bytes(self._compressed(rows, divided), name)) * share
         return whole
 
     def _cache(self, model: Model, positions: float) -> float:
@@ -266,7 +291,8 @@ class _Request:
         rows = operators_of(step)
         own = dict.fromkeys(("dense", "experts", "embedding"), 0.0)
         if draft.held is None:  # a part of the target, as it is
-            rows = Operators((*self._sparse(self._compressed(rows), step), *self._predictors(step)))
+            compressed = self._compressed(rows, self._divided(step, draft.model))
+            rows = Operators((*self._sparse(compressed, step), *self._predictors(step)))
             return before, _joined(self.how.run(rows, step), draft.passes, after), own, 0.0
         reader = drafting_layer(reading) if draft.combines else draft.model
         prompt_step = self.how.prefill(reader, self.precision, self._sequences, self.prompt_tokens, self.piece)
@@ -312,6 +338,11 @@ def _joined(draft: Operators, passes: int, target: Operators) -> Operators:
     """Return so many passes of a draft, then the target's."""
     rows = tuple(replace(row, name=f"draft_{row.name}", count=row.count * passes) for row in draft)
     return Operators((*rows, *target.rows), draft.host_s * passes + target.host_s)
+
+
+def _matrices(rows: Iterable[Operator]) -> list[Operator]:
+    """Operators of the layers that low rank may factor."""
+    return [row for row in rows if row.inputs and row.group in PRUNED_GROUPS]
 
 
 def _weight_bytes(rows: Iterable[Operator], weight_class: str) -> float:
