@@ -99,12 +99,16 @@ class Parallel:
         """Share of the layers that the fullest pipeline stage holds [1]."""
         return -(-layers // self.pipeline) / layers
 
-    def decode_passes(self, batch: int, layers: int) -> float:
+    def decode_passes(self, batch: int, layers: int, drafted: bool = False) -> float:
         """Time between two tokens of a sequence in passes over all layers [1].
 
         One pass, in which every microbatch advances; more only where uneven stages make the fullest one, which all
-        microbatches must cross, the slowest part of the round.
+        microbatches must cross, the slowest part of the round. Where the passes of a draft are `drafted` between the
+        longer ones of its target, stages wait for one another: a round is then taken to begin when the one before it
+        has left the stages, an upper bound.
         """
+        if drafted:
+            return self.prefill_passes(batch, layers)
         return max(1.0, self.microbatches(batch) * self.stage_share(layers))
 
     def prefill_passes(self, batch: int, layers: int) -> float:

@@ -352,7 +352,7 @@ def _workloads(
                 footprint_bytes=one.footprint_bytes,
                 reserve_bytes=constants["os_reserve_bytes"] + others,
                 prefill_passes=parallel.prefill_passes(one.batch, layers),
-                decode_passes=parallel.decode_passes(one.batch, layers) / one.tokens_per_pass,
+                decode_passes=parallel.decode_passes(one.batch, layers, one.drafted) / one.tokens_per_pass,
                 passes_per_chip=parallel.passes_per_chip(one.batch),
                 tokens_per_pass=one.tokens_per_pass,
                 turns=one.turns,

@@ -36,10 +36,12 @@ class Part:
     tokens_per_pass : float
         Tokens of each sequence that a decode step yields [1].
     layers : int
-        Of the model that is stored.
+        Of the model that is divided over the stages of a pipeline.
     turns : Turns
     prompt_cache_bytes : float
         Part of the KV cache of the footprint that only the reading of prompts needs [byte].
+    drafted : bool
+        A decode step holds passes of a draft.
     """
 
     token_share: float
@@ -53,6 +55,7 @@ class Part:
     layers: int
     turns: Turns
     prompt_cache_bytes: float = 0.0
+    drafted: bool = False
 
 
 def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> list[Part]:
@@ -101,6 +104,7 @@ def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> l
             layers=found.layers,
             turns=turn,
             prompt_cache_bytes=passing,
+            drafted=found.drafted,
         )
         for one, found, turn in zip(bins, made, in_turn, strict=True)
     ]

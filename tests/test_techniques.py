@@ -281,7 +281,7 @@ def tree_on(model: str) -> Served:
 
 
 def on_chips(techniques: Techniques, **degrees: int) -> Served:
-    return of("llama-3-8b", techniques, how=PassOptions(parallel=Parallel(**degrees)))
+    return of("llama-3-8b", techniques, how=PassOptions(parallel=Parallel(**degrees)), batch=2)
 
 
 TARGET, BOTH, NO_CACHE = catalog.model("llama-3-8b"), Accepted(0.5), "which mamba2-2.7b has not"
@@ -306,7 +306,22 @@ WRONG = {
         lambda: of("mixtral-8x7b", Techniques(contextual=Contextual(0.5))),
         "neurons of dense feed-forwards",
     ),
-    "a draft on stages": (lambda: on_chips(Techniques(eagle=Eagle(2, BOTH)), pipeline=2), "expected pipeline 1"),
+    "a layer that drafts on full stages": (
+        lambda: on_chips(Techniques(eagle=Eagle(2, BOTH)), pipeline=2),
+        "eagle does not go with stages of a pipeline that other sequences fill: what drafts stands on the last",
+    ),
+    "heads on full stages": (
+        lambda: on_chips(Techniques(medusa=Medusa(2, 4, BOTH)), pipeline=2),
+        "medusa does not go with stages",
+    ),
+    "an early exit on full stages": (
+        lambda: on_chips(Techniques(early_exit=EarlyExit(8)), pipeline=2),
+        "those before the exit are as busy as ever; expected pipeline 1 or a batch of 1",
+    ),
+    "a draft with fewer layers than stages": (
+        lambda: on_chips(Techniques(self_speculative=SelfSpeculative(2, 2, 0.5)), pipeline=4),
+        "pipeline_parallel 4 exceeds the 2 layers",
+    ),
 }
 
 

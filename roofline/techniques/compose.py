@@ -33,7 +33,7 @@ class Served:
     prefill, decode : Operators
         Of one microbatch; a decode step holds all its passes.
     layers : int
-        Of the model that is stored.
+        Of the model that is divided over the stages of a pipeline: the one that is stored, or a draft's.
     footprint_bytes : mapping of class to bytes
         What a chip must hold.
     tokens_per_pass : float
@@ -41,6 +41,8 @@ class Served:
         that the shortest output takes a whole step.
     prompt_cache_bytes : float
         Part of the KV cache of the footprint that only the reading of prompts needs [byte].
+    drafted : bool
+        A decode step holds passes of a draft, shorter than the target's.
     """
 
     prefill: Operators
@@ -49,6 +51,7 @@ class Served:
     footprint_bytes: Mapping[str, float]
     tokens_per_pass: float = 1.0
     prompt_cache_bytes: float = 0.0
+    drafted: bool = False
 
 
 def served(
@@ -135,13 +138,34 @@ class _Request:
         passing = self._prompt_cache(reading, decoding)
         cached = self._cache(decoding, step.positions) + passing
         if step.draft is not None:
-            before, after, own, of_draft = self._with_draft(step.draft, reading, before, after)
+            where = self._on_one_stage if step.draft.combines else self
+            before, after, own, of_draft = where._with_draft(step.draft, reading, before, after)
             held = {name: size + own[name] for name, size in held.items()}
             cached += of_draft
         live = max(before.live_activation_bytes, after.live_activation_bytes)
         footprint = {"activations": live, "kv_cache": cached, **held}
         wanted = max(self.output_tokens - 1.0, 1.0)
-        return Served(before, after, stored.layer_count, footprint, min(step.tokens, wanted), passing)
+        return Served(
+            before,
+            after,
+            self._layers(stored, step.draft),
+            footprint,
+            min(step.tokens, wanted),
+            passing,
+            drafted=step.draft is not None,
+        )
+
+    def _layers(self, stored: Model, draft: Draft | None) -> int:
+        """Layers of the model, target or draft, that is divided least evenly over the stages of a pipeline."""
+        counts = [stored.layer_count, *([] if draft is None else [draft.model.layer_count])]
+        return max(counts, key=self.how.parallel.stage_share)
+
+    @property
+    def _on_one_stage(self) -> _Request:
+        """The same for a part of the model that one stage of a pipeline has alone."""
+        if self.how.parallel.pipeline == 1:
+            return self
+        return replace(self, how=replace(self.how, parallel=replace(self.how.parallel, pipeline=1)))
 
     @property
     def _sequences(self) -> float:
@@ -149,8 +173,8 @@ class _Request:
 
     def _check(self, stored: Model, step: Verified) -> None:
         t, parallel = self.techniques, self.how.parallel
-        if parallel.pipeline > 1 and (t.early_exit or step.draft or step.heads):
-            raise ValueError("early exit and drafts do not share the stages of a pipeline: expected pipeline 1")
+        if parallel.microbatches(self.batch) > 1:
+            _check_stages(t, step)
         if t.contextual is not None:
             with _said_of("contextual"):
                 t.contextual.check(stored)
@@ -181,20 +205,22 @@ class _Request:
         if t.early_exit is not None:
             with _said_of("early_exit"):
                 run, skipped = t.early_exit.split(model)
-        step = self._pass(run, verified.positions)
+        # Layers that are run may stand on fewer stages than there are; what they pass on crosses all of them.
+        some = self if t.early_exit is None else self._on_one_stage
+        step = replace(some._pass(run, verified.positions), parallel=self.how.parallel)
         rows = self._sparse(self._compressed(operators_of(step), self._divided(step, run)), step)
         if t.early_exit is not None:
             rows += [replace(row, count=t.early_exit.checks) for row in rows if row.name in HEAD_ROWS]
             rows = [row for row in rows if row.count]
         if skipped is not None:
             with _said_of("early_exit"):
-                rest = self._pass(skipped, verified.positions)
+                rest = some._pass(skipped, verified.positions)
                 rows += self._compressed(cached_only(rest), self._divided(rest, skipped, cached_only))
-        added = self._predictors(step)
-        if verified.heads:
-            added += proposal_heads(step, verified.heads)
-        # Each stage of a pipeline holds the predictors of its layers.
-        beside = sum(row.count * row.weight_bytes for row in added) * self.how.parallel.stage_share(model.layer_count)
+        chosen, heads = self._predictors(step), proposal_heads(step, verified.heads) if verified.heads else []
+        added = [*chosen, *heads]
+        # Each stage of a pipeline holds the predictors of its layers, the last one all heads.
+        share = self.how.parallel.stage_share(model.layer_count)
+        beside = _all_weight_bytes(chosen) * share + _all_weight_bytes(heads)
         return self.how.run(Operators((*rows, *added)), step), beside
 
     def _compressed(self, operators: Iterable[Operator], divided: Mapping[Operator, Divided]) -> list[Operator]:
@@ -310,6 +336,22 @@ class _Request:
         return before, after, own, cached
 
 
+def _check_stages(techniques: Techniques, step: Verified) -> None:
+    """Raise ValueError where techniques would keep the stages of a full pipeline unequally busy."""
+    rest = "stages of a pipeline that other sequences fill"
+    if techniques.early_exit is not None:
+        raise ValueError(
+            f"early_exit does not go with {rest}: those before the exit are as busy as ever; expected pipeline 1 or a "
+            "batch of 1"
+        )
+    if step.heads or (step.draft is not None and step.draft.combines):
+        name = next(one for one in DECODING if one in techniques.used)
+        raise ValueError(
+            f"{name} does not go with {rest}: what drafts stands on the last of them alone; expected pipeline 1 or a "
+            "batch of 1"
+        )
+
+
 def _models(model: Model, techniques: Techniques) -> tuple[Model, Model, Model]:
     """Return the model as it is stored, as it reads prompts and as it decodes."""
     stored = _applied(model, techniques, "removal", "kv_sharing")
@@ -343,6 +385,10 @@ def _joined(draft: Operators, passes: int, target: Operators) -> Operators:
 def _matrices(rows: Iterable[Operator]) -> list[Operator]:
     """Operators of the layers that low rank may factor."""
     return [row for row in rows if row.inputs and row.group in PRUNED_GROUPS]
+
+
+def _all_weight_bytes(rows: Iterable[Operator]) -> float:
+    return sum(row.count * row.weight_bytes for row in rows)
 
 
 def _weight_bytes(rows: Iterable[Operator], weight_class: str) -> float:
