@@ -24,9 +24,6 @@ from sweeps.model_quality import Quality
 from sweeps.pool import Pool, PrefillSide, check_requests, received, scaled_to_pool
 from sweeps.serving_parts import Part, lengths_of, parts_of
 
-WEIGHTS = ("dense", "experts", "embedding")
-"""Placement classes that are weights."""
-
 
 @dataclass(frozen=True)
 class Workload:
@@ -332,15 +329,14 @@ def _workloads(
     made: list[list[Part]] = []
     for group, request in enumerate(requests):
         made.append(parts_of(request, how, group=group, first=sum(map(len, made))))
-    # Workloads of one model in one weight format share its weights.
-    weights = {
-        _stored(request): sum(parts[0].footprint_bytes[name] for name in WEIGHTS)
-        for request, parts in zip(requests, made, strict=True)
-    }
+    # Workloads share weights that are the same: a model in one format, and what goes with it.
+    weights = {what: size for parts in made for what, size in parts[0].weights}
     result: list[Workload] = []
     for request, parts in zip(requests, made, strict=True):
         layers = parts[0].layers
-        others = sum(weights.values()) - weights[_stored(request)] if modelling.resident == "all" else 0.0
+        others = 0.0
+        if modelling.resident == "all":
+            others = sum(weights.values()) - sum(size for _, size in parts[0].weights)
         found = [
             Workload(
                 share=request.share * one.token_share,
@@ -367,8 +363,3 @@ def _workloads(
             found = [replace(w, footprint_bytes=held, **received(request, w, parallel, prefill)) for w in found]
         result += found
     return tuple(result)
-
-
-def _stored(request: Request) -> tuple[object, ...]:
-    """Everything that decides the weights of a request."""
-    return request.model, request.precision.weight_formats, request.techniques

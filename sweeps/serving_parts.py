@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from roofline.lengths import Bin, Lengths
@@ -42,6 +42,8 @@ class Part:
         Part of the KV cache of the footprint that only the reading of prompts needs [byte].
     drafted : bool
         A decode step holds passes of a draft.
+    weights : tuple of (what, bytes)
+        The weights of the footprint in parts, of which other requests may have the same ones.
     """
 
     token_share: float
@@ -56,6 +58,7 @@ class Part:
     turns: Turns
     prompt_cache_bytes: float = 0.0
     drafted: bool = False
+    weights: tuple[tuple[Hashable, float], ...] = ()
 
 
 def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> list[Part]:
@@ -105,6 +108,7 @@ def parts_of(request: Request, how: PassOptions, *, group: int, first: int) -> l
             turns=turn,
             prompt_cache_bytes=passing,
             drafted=found.drafted,
+            weights=found.weights,
         )
         for one, found, turn in zip(bins, made, in_turn, strict=True)
     ]

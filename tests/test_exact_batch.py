@@ -174,7 +174,7 @@ def test_a_batch_that_is_not_the_least_is_found_by_the_audit(monkeypatch: pytest
 def test_every_field_of_an_operator_is_shared_the_same_or_not_asked_for() -> None:
     beside = {"rows", "queries_per_kv_head", "scores", "compute_slowdown"}
     # What techniques make other operators of; no time, byte or joule follows from these.
-    beside |= {"matrices", "inputs", "outputs", "weight_width", "unpack_ops", "group"}
+    beside |= {"matrices", "inputs", "outputs", "stacked", "weight_width", "unpack_ops", "group"}
     assert {field.name for field in fields(Operator)} == {*_SHARED, *_SAME} | beside
 
 

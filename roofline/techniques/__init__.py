@@ -15,12 +15,13 @@ returns the passes of :mod:`roofline.phases` as they are. What takes the place o
 :func:`contradiction` says.
 """
 
-from roofline.techniques.compose import Served, cached_models, served
+from roofline.techniques.compose import Served, served
 from roofline.techniques.contextual import Contextual
 from roofline.techniques.early_exit import EarlyExit
 from roofline.techniques.heads import Eagle, Medusa, MultiToken
 from roofline.techniques.lookahead import Jacobi, Lookahead
 from roofline.techniques.low_rank import LowRank
+from roofline.techniques.models import cached_models
 from roofline.techniques.options import PassOptions, Piece
 from roofline.techniques.pruning import SKIPPING, Pruning
 from roofline.techniques.removal import Removal

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from roofline.footprint import kv_footprint, weight_footprint
@@ -16,6 +15,7 @@ from roofline.precision import Precision, number_format
 from roofline.serving import mean_decode_context
 from roofline.techniques.heads import drafting_layer
 from roofline.techniques.low_rank import Divided
+from roofline.techniques.models import said_of, three_models
 from roofline.techniques.options import WHOLE, PassOptions, Piece
 from roofline.techniques.pruning import PRUNED_GROUPS
 from roofline.techniques.together import DECODING, NONE, Techniques
@@ -43,6 +43,8 @@ class Served:
         Part of the KV cache of the footprint that only the reading of prompts needs [byte].
     drafted : bool
         A decode step holds passes of a draft, shorter than the target's.
+    weights : tuple of (what, bytes)
+        The weights of the footprint in parts, of which other requests may have the same ones.
     """
 
     prefill: Operators
@@ -52,6 +54,7 @@ class Served:
     tokens_per_pass: float = 1.0
     prompt_cache_bytes: float = 0.0
     drafted: bool = False
+    weights: tuple[tuple[Hashable, float], ...] = ()
 
 
 def served(
@@ -97,17 +100,6 @@ def served(
     return asked.served()
 
 
-def cached_models(model: Model, techniques: Techniques) -> list[tuple[Model, int]]:
-    """Return the models that keep K and V of a sequence once its prompt is read, and how often each does.
-
-    The model as it decodes, and a draft that is no part of it.
-    """
-    decoding = _models(model, techniques)[2]
-    how = techniques.decoding
-    draft = None if how is None else how.step(decoding).draft
-    return [(decoding, 1), *([(draft.model, draft.copies)] if draft is not None and draft.held is not None else [])]
-
-
 @dataclass(frozen=True)
 class _Request:
     """One request on its way through the order of :mod:`roofline.techniques`."""
@@ -125,22 +117,24 @@ class _Request:
 
     def served(self) -> Served:
         """Apply everything."""
-        stored, reading, decoding = _models(self.model, self.techniques)
+        stored, reading, decoding = three_models(self.model, self.techniques)
         step = PLAIN
         for name in set(DECODING) & set(self.techniques.used):
-            with _said_of(name):
+            with said_of(name):
                 step = getattr(self.techniques, name).step(decoding)
         self._check(stored, step)
         before = self._prefill(reading, step)
         after, beside = self._decode(decoding, step)
         held = self._weights(stored)
-        held["dense"] += beside
+        weights = {self._stored_as(stored): sum(held.values()), **beside}
+        held["dense"] += sum(beside.values())
         passing = self._prompt_cache(reading, decoding)
         cached = self._cache(decoding, step.positions) + passing
         if step.draft is not None:
             where = self._on_one_stage if step.draft.combines else self
             before, after, own, of_draft = where._with_draft(step.draft, reading, before, after)
             held = {name: size + own[name] for name, size in held.items()}
+            weights |= {self._draft_as(step.draft): sum(own.values())} if step.draft.held is not None else {}
             cached += of_draft
         live = max(before.live_activation_bytes, after.live_activation_bytes)
         footprint = {"activations": live, "kv_cache": cached, **held}
@@ -153,7 +147,25 @@ class _Request:
             min(step.tokens, wanted),
             passing,
             drafted=step.draft is not None,
+            weights=tuple(weights.items()),
         )
+
+    def _stored_as(self, stored: Model) -> Hashable:
+        """Everything that decides the weights of the model itself."""
+        t = self.techniques
+        low_rank = None if t.low_rank is None or t.low_rank.rank == 1.0 else t.low_rank
+        pruning = None if t.pruning is None or t.pruning.kept == 1.0 else t.pruning
+        return stored, self.precision.weight_formats, low_rank, pruning
+
+    def _draft_as(self, draft: Draft) -> Hashable:
+        """Everything that decides the weights of a draft: a model like any other, or layers beside the target's."""
+        if draft.combines:
+            return self._beside(type(self.techniques.decoding).__name__, draft.copies)
+        return draft.held, self.precision.weight_formats, None, None
+
+    def _beside(self, *what: Hashable) -> Hashable:
+        """Something that goes with a model, whatever its layers attend to."""
+        return (*what, self.model, self.techniques.removal, self.precision.weight_formats)
 
     def _layers(self, stored: Model, draft: Draft | None) -> int:
         """Layers of the model, target or draft, that is divided least evenly over the stages of a pipeline."""
@@ -176,7 +188,7 @@ class _Request:
         if parallel.microbatches(self.batch) > 1:
             _check_stages(t, step)
         if t.contextual is not None:
-            with _said_of("contextual"):
+            with said_of("contextual"):
                 t.contextual.check(stored)
         states = any(kind.mixer is not None and kind.mixer.state_bytes() for kind in stored.layers)
         if states and not step.chain:
@@ -198,12 +210,12 @@ class _Request:
             model, self.precision, self._sequences, self.context + behind, self.output_tokens - 1.0, tokens
         )
 
-    def _decode(self, model: Model, verified: Verified) -> tuple[Operators, float]:
-        """The pass of the target in a decode step, and bytes of weights that it has beside the model's."""
+    def _decode(self, model: Model, verified: Verified) -> tuple[Operators, dict[Hashable, float]]:
+        """The pass of the target in a decode step, and the weights that it has beside the model's [byte]."""
         t = self.techniques
         run, skipped = model, None
         if t.early_exit is not None:
-            with _said_of("early_exit"):
+            with said_of("early_exit"):
                 run, skipped = t.early_exit.split(model)
         # Layers that are run may stand on fewer stages than there are; what they pass on crosses all of them.
         some = self if t.early_exit is None else self._on_one_stage
@@ -213,14 +225,18 @@ class _Request:
             rows += [replace(row, count=t.early_exit.checks) for row in rows if row.name in HEAD_ROWS]
             rows = [row for row in rows if row.count]
         if skipped is not None:
-            with _said_of("early_exit"):
+            with said_of("early_exit"):
                 rest = some._pass(skipped, verified.positions)
                 rows += self._compressed(cached_only(rest), self._divided(rest, skipped, cached_only))
         chosen, heads = self._predictors(step), proposal_heads(step, verified.heads) if verified.heads else []
         added = [*chosen, *heads]
         # Each stage of a pipeline holds the predictors of its layers, the last one all heads.
         share = self.how.parallel.stage_share(model.layer_count)
-        beside = _all_weight_bytes(chosen) * share + _all_weight_bytes(heads)
+        beside: dict[Hashable, float] = {}
+        if chosen:
+            beside[self._beside(t.contextual)] = _all_weight_bytes(chosen) * share
+        if heads:
+            beside[self._beside("heads", verified.heads)] = _all_weight_bytes(heads)
         return self.how.run(Operators((*rows, *added)), step), beside
 
     def _compressed(self, operators: Iterable[Operator], divided: Mapping[Operator, Divided]) -> list[Operator]:
@@ -350,30 +366,6 @@ def _check_stages(techniques: Techniques, step: Verified) -> None:
             f"{name} does not go with {rest}: what drafts stands on the last of them alone; expected pipeline 1 or a "
             "batch of 1"
         )
-
-
-def _models(model: Model, techniques: Techniques) -> tuple[Model, Model, Model]:
-    """Return the model as it is stored, as it reads prompts and as it decodes."""
-    stored = _applied(model, techniques, "removal", "kv_sharing")
-    reading = _applied(stored, techniques, "window", "selection")
-    return stored, reading, _applied(reading, techniques, "kv_budget")
-
-
-def _applied(model: Model, techniques: Techniques, *names: str) -> Model:
-    for name in names:
-        if (technique := getattr(techniques, name)) is not None:
-            with _said_of(name):
-                model = technique.apply(model)
-    return model
-
-
-@contextmanager
-def _said_of(technique: str) -> Iterator[None]:
-    """Name the technique that a model does not suit."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"techniques.{technique}: {error}") from None
 
 
 def _joined(draft: Operators, passes: int, target: Operators) -> Operators:
