@@ -123,7 +123,8 @@ class Technology(Part):
     max_dies: Annotated[int | None, Whole(1, 1024, optional=True)] = None
     #: how defects are spread over a wafer
     yield_model: Annotated[str, Choice(YIELD_MODELS)] = "negative_binomial"
-    #: zeros of pruned weights that its matrix units skip (default none)
+    #: zeros of pruned weights that its matrix units skip (default none); what skipping adds to their area and energy is
+    #: not counted: no published figure of it was found for units of this kind
     sparsity: Annotated[str | None, Choice(SKIPPING, optional=True)] = None
     constants: Annotated[
         dict[Annotated[str, Named("constants", "a constant")], Annotated[float | Ranged, ConstantValue()]], Constants()

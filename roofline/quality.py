@@ -41,7 +41,7 @@ OWN, FAMILY, ANY = range(3)
 """How near evidence is: of the model, of its family, of whatever model."""
 
 _FORMATS = ("weights", "kv_cache")
-_SHARES = ("pruning", "low_rank", "hidden", "contextual_sparsity")
+_SHARES = ("pruning", "low_rank", "hidden", "layers", "contextual_sparsity")
 _TOKENS = ("eviction", "window")
 
 
@@ -294,7 +294,7 @@ def _known(technique: str, model: str, parameters: float) -> _Known:
 
 
 def _severity(technique: str, setting: str) -> float | None:
-    """How far a setting is from none: bits below 16, the share gone, or 1 / tokens kept; None where nobody can say."""
+    """How far a setting is from none: bits below 16, the share gone, 1 / tokens kept; None where nobody can say."""
     if technique in _FORMATS:
         return None if setting in CODEBOOKS else LOSSLESS_BITS - number_format(setting).bits
     if technique == "weights+activations":
@@ -302,6 +302,8 @@ def _severity(technique: str, setting: str) -> float | None:
         return LOSSLESS_BITS - number_format(one).bits if one == other else None
     if technique in _TOKENS:
         return 1.0 / float(setting)
+    if technique == "kv_sharing":  # caches that are gone
+        return 1.0 - 1.0 / float(setting)
     return float(setting) if technique in _SHARES else None
 
 

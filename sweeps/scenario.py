@@ -328,7 +328,12 @@ def _workloads(
     )
     made: list[list[Part]] = []
     for group, request in enumerate(requests):
-        made.append(parts_of(request, how, group=group, first=sum(map(len, made))))
+        try:
+            made.append(parts_of(request, how, group=group, first=sum(map(len, made))))
+        except ValueError as error:
+            if len(requests) == 1:
+                raise
+            raise ValueError(f"workloads.{group}: {error}") from None
     # Workloads share weights that are the same: a model in one format, and what goes with it.
     weights = {what: size for parts in made for what, size in parts[0].weights}
     result: list[Workload] = []

@@ -203,7 +203,7 @@ def test_no_format_costs_an_unmeasured_model_more_than_a_narrower_one() -> None:
 
 @given(
     model=MODELS,
-    technique=st.sampled_from(("pruning", "hidden", "low_rank", "contextual_sparsity")),
+    technique=st.sampled_from(("pruning", "hidden", "low_rank", "layers", "contextual_sparsity")),
     one=st.floats(0, 1),
     other=st.floats(0, 1),
 )
@@ -341,12 +341,26 @@ def test_a_technique_that_leaves_everything_as_it_is_costs_nothing(given: Techni
         ("llama-2-70b", Techniques(pruning=Pruning(0.5)), math.log(3.98 / 3.12)),  # Wanda
         ("llama-2-13b", Techniques(pruning=Pruning(pattern="4:8")), math.log(6.55 / 4.57)),
         ("qwen2.5-0.5b", Techniques(pruning=Pruning(0.25)), math.log(13.72 / 13.21)),  # LiteForge
+        ("llama-2-7b", Techniques(removal=Removal(layers=7)), math.log(18.45 / 5.47)),  # ShortGPT, by BlockPruner
+        ("llama-2-13b", Techniques(removal=Removal(layers=10)), math.log(10.08 / 4.89)),  # the best of three
     ],
 )
 def test_published_losses_of_techniques_come_out_as_published(model: str, given: Techniques, expected: float) -> None:
     found = request_loss(catalog.model(model), Precision(), given)
     assert found.value == pytest.approx(expected, abs=1e-12)
     assert found.evidence == "measured"
+
+
+def test_layers_that_share_caches_cost_models_trained_so_little() -> None:
+    """CLA, Tables 1, 3, 5 and 7: below 1 % of perplexity for pairs of layers, more for three and four."""
+    model = catalog.model("llama-3-8b")
+    pairs, threes, fours, fives = (
+        request_loss(model, Precision(), Techniques(kv_sharing=KvSharing(n))) for n in (2, 3, 4, 5)
+    )
+    assert pairs.evidence == "fitted"
+    assert 0.0 <= pairs.low <= pairs.value <= pairs.high <= math.log(1.01)
+    assert pairs.value < threes.value == math.log(13.77 / 13.54) < fours.value == math.log(13.95 / 13.54)
+    assert fives.evidence == "none"
 
 
 def test_low_rank_is_counted_by_the_weights_it_removes() -> None:

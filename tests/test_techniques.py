@@ -297,7 +297,10 @@ WRONG = {
     "more than proposed": (lambda: Eagle(4, Accepted(accepted=5.0)), "accepted from 0 to 4"),
     "a small tree": (lambda: Medusa(5, 3, BOTH), "at least as many nodes as the depth 5"),
     "too deep": (lambda: exits("llama-3-8b", 33), "1 to 32 layers of llama-3-8b, got 33"),
-    "nothing left": (lambda: of(TARGET, Techniques(removal=Removal(layers=32))), "1 to 32 layers"),
+    "nothing left": (
+        lambda: of(TARGET, Techniques(removal=Removal(layers=32))),
+        "expected to remove fewer than the 32 layers of llama-3-8b, got 32",
+    ),
     "no softmax attention": (lambda: of("mamba2-2.7b", Techniques(window=Window(64))), NO_CACHE),
     "no drafting layer": (lambda: drafting_layer(catalog.model("mamba2-2.7b")), NO_CACHE),
     "a tree on a state": (lambda: tree_on("jamba-v0.1"), "cannot verify a tree"),

@@ -48,6 +48,10 @@ class Removal:
             If there is nothing to remove it from.
         """
         if self.layers:
+            if self.layers >= model.layer_count:
+                raise ValueError(
+                    f"expected to remove fewer than the {model.layer_count} layers of {model.name}, got {self.layers}"
+                )
             model = of_depth(model, model.layer_count - self.layers)
         layers = tuple(self._kind(kind) for kind in model.layers)
         if (self.heads or self.channels) and layers == model.layers:
