@@ -38,7 +38,7 @@ from roofline.techniques.removal import of_depth
 
 # --- published: fast decoding -------------------------------------------------------------------------------------
 
-# Leviathan et al., arXiv 2211.17192, Table 1 (recalled; each row follows from the paper's Theorems 3.8 and 3.11).
+# Leviathan et al., arXiv 2211.17192, Table 1 (read in a public transcript; Theorems 3.8 and 3.11 give each row).
 LEVIATHAN = [
     (0.6, 2, 1.53, 1.96),
     (0.7, 3, 1.58, 2.53),
@@ -59,16 +59,31 @@ def test_leviathan_table_1_of_tokens_and_operations(alpha: float, gamma: int, op
     assert per_token == pytest.approx(operations, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("alpha", "gamma", "expected", "measured"), [(0.75, 7, 3.2, 3.4), (0.62, 7, 2.3, 2.6), (0.65, 5, 2.4, 3.1)]
-)
-def test_leviathan_speedups_of_t5_with_a_draft_of_2_percent(
-    alpha: float, gamma: int, expected: float, measured: float
-) -> None:
-    """arXiv 2211.17192, Tables 2 and 4 (recalled): translation and summaries with T5-small, c = 0.02.
+T5 = [
+    # gamma, alpha, c, expected, measured: translation, then summaries, with T5-small, -base and -large
+    (7, 0.75, 0.02, 3.2, 3.4),
+    (7, 0.8, 0.04, 3.3, 2.8),
+    (7, 0.82, 0.11, 2.5, 1.7),
+    (7, 0.62, 0.02, 2.3, 2.6),
+    (5, 0.68, 0.04, 2.4, 2.4),
+    (3, 0.71, 0.11, 2.0, 1.4),
+    (5, 0.65, 0.02, 2.4, 3.1),
+    (5, 0.73, 0.04, 2.6, 3.0),
+    (3, 0.74, 0.11, 2.0, 2.2),
+    (5, 0.53, 0.02, 1.9, 2.3),
+    (3, 0.55, 0.04, 1.8, 2.2),
+    (3, 0.56, 0.11, 1.6, 1.7),
+]
 
-    The speed-up is the paper's expected one within 5 %, and below the measured one within 25 %. The draft is a model of
-    the same shape that takes 2 % of the target's time.
+
+@pytest.mark.parametrize(("gamma", "alpha", "c", "expected", "measured"), T5)
+def test_leviathan_speedups_of_t5_are_those_of_its_tables_2_and_4(
+    gamma: int, alpha: float, c: float, expected: float, measured: float
+) -> None:
+    """arXiv 2211.17192, Tables 2 and 4 (read in a public transcript): T5-XXL with drafts that take c of its time.
+
+    The speed-up is the paper's expected one within 5 %. With the smallest draft it is below the measured one and within
+    25 %; larger ones cost more than their c on the paper's hardware. The draft here is a model of the same shape.
     """
     target = catalog.model("opt-6.7b")
     draft = replace(of_depth(target, 1), vocabulary=1, name="tiny")
@@ -77,16 +92,17 @@ def test_leviathan_speedups_of_t5_with_a_draft_of_2_percent(
     found = of(target, Techniques(speculative=Speculative(draft, gamma, alpha)))
     faster = seconds(of(target).decode) / tpot_s(found)
     assert faster == pytest.approx(found.tokens_per_pass / (gamma * cost + 1), rel=0.02)
-    at_2_percent = faster * (gamma * cost + 1) / (gamma * 0.02 + 1)
-    assert at_2_percent == pytest.approx(expected, rel=0.05)
-    assert at_2_percent <= measured
-    assert at_2_percent == pytest.approx(measured, rel=0.25)
+    with_c = faster * (gamma * cost + 1) / (gamma * c + 1)
+    assert with_c == pytest.approx(expected, rel=0.05)
+    if c == 0.02:
+        assert 0.75 * measured <= with_c <= measured
 
 
 def test_chen_et_al_speed_up_of_chinchilla_is_2_to_2_5() -> None:
-    """Chen et al., arXiv 2302.01318: 2 to 2.5 times (abstract); 4 tokens of a draft at 1.8 of 14.1 ms (recalled).
+    """Chen et al., arXiv 2302.01318: 2 to 2.5 times (abstract), 4 tokens of a draft at 1.8 of 14.1 ms.
 
-    Accepted are 0.75 to 0.85 of the tokens [assumption]; verifying 5 positions takes what a plain step takes.
+    Table 1: 1.92, 2.01 and 2.46 times. Read in public transcripts. Accepted are 0.75 to 0.85 of the tokens
+    [assumption]; verifying 5 positions takes what a plain step takes.
     """
     target = catalog.model("llama-2-70b")
     cost = 1.8 / 14.1
@@ -114,15 +130,18 @@ def test_the_best_gamma_grows_with_acceptance() -> None:
 def test_medusa_2_is_2_83_times_as_fast_at_its_acceleration_rate(model: str, accelerated: float, faster: float) -> None:
     """Cai et al., arXiv 2401.10774: Vicuna 7B and 13B on an A100 at batch 1, 5 heads and a tree of 64 positions; 15 %.
 
-    Speed-ups are Figure 3's; the acceleration rates are of Table 1 (recalled).
+    Acceleration rates and speed-ups are of Table 1, and the overhead of a step, 1.22 and 1.23, is their ratio (read in
+    public transcripts). On the roofline a step costs less, as no launches and no choosing of candidates are in it.
     """
     techniques = Techniques(medusa=Medusa(5, 63, Accepted(accepted=accelerated - 1.0)))
-    assert speedup(model, techniques) == pytest.approx(faster, rel=0.15)
+    found = speedup(model, techniques)
+    assert found == pytest.approx(faster, rel=0.15)
+    assert 1.05 < accelerated / found < 1.23
 
 
 @pytest.mark.parametrize(("model", "billions"), [("llama-2-7b", 0.24), ("llama-2-13b", 0.37), ("llama-2-70b", 0.99)])
 def test_eagle_heads_have_the_published_parameters(model: str, billions: float) -> None:
-    """Li et al., arXiv 2401.15077, section 4 (recalled): 0.24 B, 0.37 B and 0.99 B for 7 B, 13 B and 70 B; rounding.
+    """Li et al., arXiv 2401.15077: 0.24 B, 0.37 B and 0.99 B for 7 B, 13 B and 70 B (the authors' README); rounding.
 
     The 0.56 B of 33 B are not: a layer of its width has 0.535 B and the projection before it 0.089 B.
     """
@@ -157,7 +176,10 @@ def test_deepseek_v3_module_of_multi_token_prediction() -> None:
 
 @pytest.mark.parametrize(("w", "n", "g", "times"), [(15, 5, 15, 120), (10, 5, 10, 80), (7, 5, 7, 56)])
 def test_lookahead_passes_cost_the_published_multiples(w: int, n: int, g: int, times: int) -> None:
-    """Fu et al., arXiv 2402.02057 (recalled): 120, 80 and 56 times the arithmetic of a step for 7 B, 13 B and 34 B."""
+    """Fu et al., arXiv 2402.02057: 120, 80 and 56 times the arithmetic of a step for 7 B, 13 B and 33 B.
+
+    As the authors' announcement says it (LMSYS, 21 November 2023).
+    """
     found = of("llama-2-7b", Techniques(lookahead=Lookahead(w, n, g, Accepted(accepted=1.0))))
     plain = of("llama-2-7b").decode
     matrices = [sum(row.count * row.flop for row in rows if row.inputs) for rows in (found.decode, plain)]
@@ -166,7 +188,7 @@ def test_lookahead_passes_cost_the_published_multiples(w: int, n: int, g: int, t
 
 
 def test_lookahead_at_1_8_times_the_tokens_is_about_1_5_times_as_fast_or_more() -> None:
-    """arXiv 2402.02057: up to 1.8 times as fast on MT-Bench at 7 B on an A100, with about 2 tokens a step (recalled).
+    """arXiv 2402.02057: up to 1.8 times as fast on MT-Bench (abstract); at 7 B with about 2 tokens a step (recalled).
 
     120 positions of 7 B are past the ridge of no A100: the pass is at most 1.25 times as long as one of one token.
     """

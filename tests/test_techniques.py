@@ -237,6 +237,24 @@ def test_the_order_in_which_techniques_are_given_does_not_matter() -> None:
     assert Techniques(**given).used == tuple(given)  # type: ignore[arg-type]
 
 
+def test_layers_are_removed_before_their_caches_are_shared_and_evicted() -> None:
+    """Of 31 layers that are left 16 have a cache, each of what the budget keeps; 16 of 32 less one would be 15."""
+    given = {"removal": Removal(layers=1), "kv_sharing": KvSharing(2), "kv_budget": KvBudget(96, 4)}
+    found = of("llama-3-8b", Techniques(**given), prompt=100.0)  # type: ignore[arg-type]
+    token = 2 * 8 * 128 * 2
+    assert found.footprint_bytes["kv_cache"] == 16 * 100 * token
+    assert found.decode.total("kv_read_bytes") == 31 * 100 * token
+    assert found.decode.total("kv_write_bytes") == 16 * token
+
+
+def test_an_early_exit_takes_its_layers_from_what_is_left() -> None:
+    found = of("llama-3-8b", Techniques(removal=Removal(layers=16), early_exit=EarlyExit(4)))
+    counts = {row.name: row.count for row in found.decode}
+    assert (counts["qkv_proj"], counts["propagate_kv"]) == (4, 12)
+    with pytest.raises(ValueError, match="expected 1 to 16 layers of llama-3-8b, got 20"):
+        of("llama-3-8b", Techniques(removal=Removal(layers=16), early_exit=EarlyExit(20)))
+
+
 def test_a_draft_made_of_the_target_is_compressed_with_it() -> None:
     found = of("llama-2-7b", Techniques(pruning=Pruning(0.5), self_speculative=SelfSpeculative(8, 2, 0.5)))
     assert {row.weight_width for row in found.decode if row.name in ("draft_down", "down")} == {0.5 * 2 + 1 / 8}

@@ -2,9 +2,10 @@
 
 They apply in one order, whatever the order in which they are given:
 
-1. compression, the model as it is stored: removed layers, heads and channels; low rank; pruned weights;
+1. compression, the model as it is stored: removed layers, heads and channels; caches that layers share; low rank;
+   pruned weights;
 2. depth: early exit;
-3. attention span: windows, evicted, shared and selected KV caches;
+3. attention span: windows and selected caches, in prompts too; caches evicted after them;
 4. contextual sparsity: the heads and neurons that a token needs;
 5. decoding: several tokens from one pass over the weights.
 
