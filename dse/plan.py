@@ -33,6 +33,7 @@ from sweeps.scenario import (
     Scenario,
     Technology,
     scenario,
+    with_batch,
 )
 from sweeps.space import Axis, Space
 
@@ -83,7 +84,10 @@ class StudyScenarios:
             found = scenario(asked, technology_of(at), deployment_of(at), modelling_of(at), limits, prefill_side_of(at))
             _check_constants(found)
             quality = quality_of(asked) if asks_for_quality(self.study) else None
-            return replace(found, largest=_largest(at), aggregates=_asks_for_mix(at), quality=quality)
+            found = replace(found, largest=_largest(at), aggregates=_asks_for_mix(at), quality=quality)
+            if found.largest is not None:  # some of what one sequence may do many may not
+                with_batch(found, found.largest.most)
+            return found
         except ValueError as error:
             raise StudyError(str(error), path=self.study.source_path) from None
 

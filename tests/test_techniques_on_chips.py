@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from pathlib import Path
 
 import pytest
+from conftest import Command
 from technique_cases import of
 
 from roofline import catalog
@@ -117,3 +119,26 @@ def test_a_draft_that_divides_less_evenly_decides() -> None:
     found = on(4, Techniques(self_speculative=SelfSpeculative(18, 2, 0.7)), batch=4)
     assert (found.layers, found.drafted) == (18, True)
     assert on(4, DRAFTED["speculative"], batch=4).layers == 32
+
+
+def test_a_largest_batch_that_no_pipeline_could_fill_is_said_before_anything_runs(
+    command: Command, tmp_path: Path
+) -> None:
+    """One sequence may draft on the last of two stages; the bisection of the batch would ask about more."""
+    text = """
+name: largest
+workloads:
+  - model: llama-3-8b
+    prompt_tokens: 512
+    output_tokens: 128
+    batch: max
+    slo: {tpot: 50 ms}
+    techniques: {eagle: {depth: 3, acceptance: 0.7}}
+design: {dram_bandwidth: 1 TB/s, compute: [100 TFLOP/s, 200 TFLOP/s], sram: 32 MiB, dram: 40 GB, flash: 0 GB}
+deployment: {parallel: {pipeline: 2}}
+objectives: {tpot_s: min}
+"""
+    (tmp_path / "largest.yaml").write_text(text, encoding="utf8")
+    done = command("check", tmp_path / "largest.yaml")
+    assert done.code == 2
+    assert "eagle does not go with stages of a pipeline that other sequences fill" in done.err
