@@ -203,6 +203,28 @@ def test_mistake_19_on_latents_and_selected_tokens(tokens: int) -> None:
             assert rows["indexer_score"].kv_read_bytes == pytest.approx((context + tokens - 1) * index.head_dim * 2)
 
 
+@pytest.mark.parametrize(("gamma", "batch"), [(1, 1), (3, 2), (7, 16)])
+def test_mistake_19_verified_positions_reach_more_experts(gamma: int, batch: int) -> None:
+    """Each position is routed on its own: E(1 - (1 - k/E)^(b(gamma + 1))) experts are read, not k per sequence."""
+    found = of("mixtral-8x7b", Techniques(jacobi=Jacobi(gamma + 1, Accepted(0.5))), batch=batch)
+    (row,) = (one for one in found.decode if one.name == "moe_down")
+    assert row.matrices == pytest.approx(8 * (1 - 0.75 ** (batch * (gamma + 1))))
+    assert row.rows * row.matrices == pytest.approx(2 * batch * (gamma + 1))
+
+
+def test_mistake_19_in_windows_and_states() -> None:
+    """A window is read once with a token more for each position; a state once, and written once."""
+    window, tokens = 4096, 5
+    yields = Techniques(jacobi=Jacobi(tokens, Accepted(0.5)))
+    found = of("mistral-7b-v0.1", yields, prompt=20_000.0)
+    (row,) = (one for one in found.decode if one.name == "attention")
+    assert row.flop == 4 * 32 * 128 * tokens * window
+    assert row.kv_read_bytes == (window + tokens - 1) * 2 * 8 * 128 * 2
+    once, more = (of("mamba2-2.7b", one) for one in (Techniques(), yields))
+    assert more.decode.total("kv_read_bytes") == once.decode.total("kv_read_bytes")
+    assert more.decode.total("kv_write_bytes") == once.decode.total("kv_write_bytes")
+
+
 def test_both_caches_and_both_models_are_held() -> None:
     draft = catalog.model("llama-3.2-1b")
     found = of("llama-3-8b", Techniques(speculative=Speculative(draft, 4, 0.8)), batch=2)

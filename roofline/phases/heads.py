@@ -36,7 +36,7 @@ def combination(step: Pass) -> Operator:
     """Return the projection of a hidden vector and an embedding, side by side, to the hidden size.
 
     What the drafting layer of EAGLE (Li et al., arXiv 2401.15077) and of multi-token prediction (DeepSeek-V3, arXiv
-    2412.19437, section 2.2) reads.
+    2412.19437, section 2.2) reads. It stands on every chip of a tensor-parallel group.
     """
     return step.gemm("combine", step.all_tokens, step.model.hidden, 2 * step.model.hidden, group="mlp")
 
@@ -74,7 +74,10 @@ def cached_only(step: Pass) -> Operators:
 
 
 def predictors(step: Pass, chosen: list[tuple[int, int]], width: int) -> list[Operator]:
-    """Return the predictors of contextual sparsity: (how many, what each chooses from), `width` in between."""
+    """Return the predictors of contextual sparsity: (how many, what each chooses from), `width` in between.
+
+    Of a tensor-parallel group each chip chooses from its own heads and neurons; the first matrix stands on all.
+    """
     rows = []
     for count, outputs in chosen:
         into = step.gemm("predict_in", step.all_tokens, width, step.model.hidden, group="router")

@@ -58,7 +58,8 @@ class SelfSpeculative:
 
     Notes
     -----
-    Nothing more is held: the draft reads the target's weights and LM head, and its layers' part of the KV cache.
+    Nothing more is held: the draft reads the target's weights and LM head, and its layers' part of the KV cache. All
+    layers verify; LayerSkip, which drafts with the first ones, saves what they have computed already.
     """
 
     layers: int
