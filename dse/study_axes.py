@@ -304,7 +304,10 @@ def _checked(
             if rule.numeric and not isinstance(raw, list | tuple):
                 problems.append(Problem(place, f"expected a value, a list or a range, got {shown(item)}"))
             else:
-                problems.append(Problem(place, f"expected one value, got {shown(item)}"))
+                hint = (
+                    "; give it a name under algorithms" if where[-1] == "techniques" and isinstance(item, dict) else ""
+                )
+                problems.append(Problem(place, f"expected one value, got {shown(item)}{hint}"))
             continue
         try:
             value = rule.check(item, context)

@@ -181,6 +181,10 @@ WRONG = {
         "{pruning: {sparsity: [0, 0.5, 1]}}",
         "techniques.pruning.sparsity.2: expected a number of at least 0 and below 1, got 1",
     ),
+    "mappings as an axis": (
+        "[{pruning: {sparsity: 0.5}}]",
+        "techniques.0: expected one value, got a mapping; give it a name under algorithms",
+    ),
     "a chance too few": (
         "{medusa: {heads: 3, nodes: 4, by_depth: [0.5, 0.5]}}",
         "techniques.medusa: expected 3 chances by_depth, one for each depth, got 2",
