@@ -182,6 +182,9 @@ def test_what_crosses_the_link_between_factors_is_the_rank() -> None:
     assert told["all_gather_up_gate"] == 2 * r * half
     assert told["reduce_scatter_o_proj"] == told["reduce_scatter_down"] == r * half
     assert told["all_reduce_mlp"] == 2 * 4096 * half
+    assert {
+        row.count for row in found.decode if row.name in told and row.name.endswith(("_proj", "_gate", "_down"))
+    } == {32}
     rows = {row.name: row for row in found.decode}
     assert (rows["down_v"].outputs, rows["down_v"].inputs) == (r, 11008 / 2)
     assert (rows["down_u"].outputs, rows["down_u"].inputs) == (4096, r / 2)

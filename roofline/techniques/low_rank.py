@@ -101,6 +101,7 @@ class LowRank:
         )
         tell = reduce_scatter if by_inputs else all_gather
         told = between(tell, f"{tell.__name__}_{row.name}", chips, m * summed * act_bytes)
+        told = [replace(one, count=row.count) for one in told]
         if not rest:
             return [first, *told, second]
         whole = _part(row, row.name, math.fsum(rest), row.inputs, act_bytes, accumulator_bytes)
