@@ -74,6 +74,7 @@ def start(base: Base) -> dict[str, Any]:
         "study": study.digest()[:12],
         "run": None if base.run is None else str(base.run.path.name),
         "fields": base.fields,
+        "controls": [vars(control) for control in base.controls.values()],
         "choices": base.choices,
         "sliders": [{**vars(slider), **_shown(slider), "start": base.start[slider.column]} for slider in base.sliders],
         "devices": [[chip.name, chip.title or chip.name] for chip in base.devices],

@@ -16,6 +16,7 @@ async function changed() {
       continue;
     }
     complain("");
+    clearWrong();
     document.body.classList.remove("waiting");
     shownView = view;
     DATA.words = view.words;
