@@ -286,7 +286,68 @@ def test_what_is_not_possible_is_said_and_gone_when_it_is_put_right(opened: Open
     opened.page.fill("#set-workloads-0-batch", "2")
     opened.after(lambda: opened.page.press("#set-workloads-0-batch", "Enter"))
     assert not opened.page.is_visible("#problem")
-    opened.wrong = [text for text in opened.wrong if "422" not in text]  # the browser notes the answer itself
+
+
+def test_nonsense_in_every_box_is_told_beside_it_and_no_error_of_the_page(opened: Opened) -> None:
+    before = opened.headlines()
+    for selector, nonsense, told in (
+        ("#set-workloads-0-prompt_tokens", "many", "expected a whole number"),
+        ("#set-deployment-chips", "-3", "expected a whole number"),
+        ("#set-deployment-demand", "<b>lots</b>", "expected a quantity"),
+    ):
+        old = opened.page.input_value(selector)
+        opened.page.fill(selector, nonsense)
+        opened.after(lambda selector=selector: opened.page.press(selector, "Enter"))
+        beside = opened.page.locator(f"#wrong-{selector.removeprefix('#')}")
+        assert beside.inner_text().startswith(told)
+        assert opened.page.get_attribute(selector, "aria-invalid") == "true"
+        assert opened.page.get_attribute(selector, "aria-describedby") == beside.get_attribute("id")
+        assert opened.page.inner_text("#problem").endswith(beside.inner_text())
+        opened.page.fill(selector, old)
+        opened.after(lambda selector=selector: opened.page.press(selector, "Enter"))
+        assert not beside.is_visible()
+        assert opened.page.get_attribute(selector, "aria-invalid") is None
+    opened.page.fill("#points", "1")
+    opened.page.click("#begin")
+    opened.page.wait_for_selector("#problem:not([hidden])")
+    assert opened.headlines() == before
+
+
+def test_techniques_are_switched_by_keyboard_and_what_contradicts_is_told_beside_the_switch(
+    opened: Opened, browser: Any, tmp_path: Path
+) -> None:
+    page, techniques = opened.page, "set-workloads-0-techniques"
+    before = opened.headlines()
+    page.focus('summary:has-text("Techniques")')
+    page.keyboard.press("Enter")
+    page.focus(f"#{techniques}-medusa")
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert opened.headlines()["decode_tokens_per_s"] > before["decode_tokens_per_s"]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == f"{techniques}-medusa-acceptance"
+    with_medusa = opened.headlines()
+    page.focus(f"#{techniques}-eagle")
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert page.inner_text(f"#wrong-{techniques}-eagle").startswith("medusa and eagle contradict each other")
+    assert opened.headlines() == with_medusa
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert not page.is_visible("#problem")
+    page.fill(f"#{techniques}-medusa-acceptance", "0.9")
+    opened.after(lambda: page.keyboard.press("Enter"))
+    opened.after(lambda: page.select_option("#set-workloads-0-lengths", "some spread"))
+    page.click('summary:has-text("Serving")')
+    opened.after(lambda: page.select_option("#set-workloads-0-serving-batching", "continuous"))
+    assert "Techniques (1 on)" in page.inner_text("#controls")
+    found = opened.headlines()
+    assert {name: bits(value) for name, value in evaluated(opened, tmp_path).items()} == {
+        name: bits(value) for name, value in found.items()
+    }
+    shared = Opened(browser, opened.address())
+    assert shared.headlines() == found
+    assert shared.page.is_checked(f"#{techniques}-medusa")
+    assert shared.page.input_value(f"#{techniques}-medusa-acceptance") == "0.9"
+    assert shared.wrong == []
+    shared.context.close()
 
 
 def test_exports_are_saved(opened: Opened) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -673,39 +674,96 @@ def test_llmcompass_gets_the_rates_of_the_design(client: Client) -> None:
     assert device["memory"]["total_capacity_GB"] == 24e9 / 2**30
 
 
-def test_llmcompass_finds_every_key_that_it_reads(client: Client) -> None:
-    """Keys of PrincetonUniversity/LLMCompass configs/GA100.json that its template_to_system reads."""
-    tree = json.loads(exported(client, {}, "llmcompass"))
-    read = {
-        "device": {"frequency_Hz", "compute_chiplet_count", "compute_chiplet", "io", "memory"},
-        "device.compute_chiplet": {"core_count", "core"},
-        "device.compute_chiplet.core": {"sublane_count", "vector_unit", "systolic_array", "SRAM_KB"},
-        "device.compute_chiplet.core.vector_unit": {"vector_width", "flop_per_cycle", "data_type"},
-        "device.compute_chiplet.core.systolic_array": {"array_height", "array_width", "mac_per_cycle", "data_type"},
-        "device.io": {
-            *("global_buffer_MB", "global_buffer_bandwidth_per_cycle_byte", "memory_channel_active_count"),
-            *("pin_count_per_channel", "bandwidth_per_pin_bit"),
-        },
-        "device.memory": {"total_capacity_GB"},
-        "interconnect": {"link", "topology", "link_count_per_device"},
-        "interconnect.link": {
-            *("bandwidth_per_direction_byte", "bandwidth_both_directions_byte", "latency_second"),
-            *("flit_size_byte", "max_payload_size_byte", "header_size_byte"),
-        },
-    }
-    for path, keys in read.items():
-        holder = tree
-        for key in path.split("."):
-            holder = holder[key]
-        assert keys <= set(holder), path
-    assert tree["device_count"] == 1
+def keys_of(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Every value of a tree by its dotted key; what begins with an underscore is a remark."""
+    if not isinstance(tree, dict):
+        return {prefix.rstrip("."): tree}
+    parts = [keys_of(value, f"{prefix}{key}.") for key, value in tree.items() if not key.startswith("_")]
+    return {key: value for part in parts for key, value in part.items()}
 
 
-def test_vidur_gets_whole_numbers(client: Client) -> None:
-    tree = json.loads(exported(client, {"design": {"compute": 312e12, "dram": 80 * 2**30}}, "vidur"))
-    assert (tree["fp16_tflops"], tree["total_memory_gb"]) == (312, 80)
-    answer = client.post("/api/export", json={"kind": "vidur", "design": {"dram": 2**29}})
-    assert "less than one" in answer.json()["problems"][0]["message"]
+LLMCOMPASS_KEYS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "device_count": (int,),
+    "interconnect.link.name": (str,),
+    "interconnect.link.bandwidth_per_direction_byte": (int, float),
+    "interconnect.link.bandwidth_both_directions_byte": (int, float),
+    "interconnect.link.latency_second": (int, float),
+    "interconnect.link.flit_size_byte": (int,),
+    "interconnect.link.header_size_byte": (int,),
+    "interconnect.link.max_payload_size_byte": (int,),
+    "interconnect.link_count_per_device": (int,),
+    "interconnect.topology": (str,),
+    "device.frequency_Hz": (int, float),
+    "device.compute_chiplet_count": (int,),
+    "device.compute_chiplet.physical_core_count": (int,),
+    "device.compute_chiplet.core_count": (int,),
+    "device.compute_chiplet.process_node": (str,),
+    "device.compute_chiplet.core.sublane_count": (int,),
+    "device.compute_chiplet.core.systolic_array.array_width": (int,),
+    "device.compute_chiplet.core.systolic_array.array_height": (int,),
+    "device.compute_chiplet.core.systolic_array.data_type": (str,),
+    "device.compute_chiplet.core.systolic_array.mac_per_cycle": (int, float),
+    "device.compute_chiplet.core.vector_unit.vector_width": (int,),
+    "device.compute_chiplet.core.vector_unit.flop_per_cycle": (int,),
+    "device.compute_chiplet.core.vector_unit.data_type": (str,),
+    "device.compute_chiplet.core.vector_unit.int32_count": (int,),
+    "device.compute_chiplet.core.vector_unit.fp16_count": (int,),
+    "device.compute_chiplet.core.vector_unit.fp32_count": (int,),
+    "device.compute_chiplet.core.vector_unit.fp64_count": (int,),
+    "device.compute_chiplet.core.register_file.num_reg_files": (int,),
+    "device.compute_chiplet.core.register_file.num_registers": (int,),
+    "device.compute_chiplet.core.register_file.register_bitwidth": (int,),
+    "device.compute_chiplet.core.register_file.num_rdwr_ports": (int,),
+    "device.compute_chiplet.core.SRAM_KB": (int,),
+    "device.memory_protocol": (str,),
+    "device.io.process_node": (str,),
+    "device.io.global_buffer_MB": (int, float),
+    "device.io.physical_global_buffer_MB": (int, float),
+    "device.io.global_buffer_bandwidth_per_cycle_byte": (int, float),
+    "device.io.memory_channel_physical_count": (int,),
+    "device.io.memory_channel_active_count": (int,),
+    "device.io.pin_count_per_channel": (int,),
+    "device.io.bandwidth_per_pin_bit": (int, float),
+    "device.memory.total_capacity_GB": (int, float),
+}
+"""Every key of PrincetonUniversity/LLMCompass configs/GA100.json at b95c6c95, and what its readers there take:
+template_to_system in design_space_exploration/dse.py, and the area model cost_model/cost_model.py at 2e015fd2."""
+
+
+@pytest.mark.parametrize("node", ["7nm", "5nm", "3nm", "12nm"])
+def test_llmcompass_export_has_the_keys_of_its_public_example_and_no_others(client: Client, node: str) -> None:
+    tree = json.loads(exported(client, {"fields": {"technology.node": node}}, "llmcompass"))
+    found = keys_of(tree)
+    assert found.keys() == LLMCOMPASS_KEYS.keys()
+    for key, kinds in LLMCOMPASS_KEYS.items():
+        assert isinstance(found[key], kinds), key
+    assert found["interconnect.topology"] in ("FC", "RING")
+    assert found["interconnect.link.name"] in ("NVLink3", "NVLink4", "InfinityFabric", "PCIe4", "PCIe5")
+    assert found["device.memory_protocol"] in ("HBM2e", "DDR4", "DDR5", "PCIe4", "PCIe5")
+    for part in ("device.io", "device.compute_chiplet"):  # any other node ends its area model with an error
+        assert found[f"{part}.process_node"] in ("7nm", "6nm", "5nm")
+    assert found["device.io.process_node"] == {"3nm": "5nm", "12nm": "7nm"}.get(node, node)
+    assert all(re.search(r"\d+", value) for key, value in found.items() if key.endswith("data_type"))
+
+
+VIDUR_KEYS = {
+    "device.fp16_tflops": "vidur/config/device_sku_config.py, BaseDeviceSKUConfig",
+    "device.total_memory_gb": "vidur/config/device_sku_config.py, BaseDeviceSKUConfig",
+    "node.num_devices_per_node": "vidur/config/node_sku_config.py, BaseNodeSKUConfig",
+}
+"""Fields of microsoft/vidur at 86e0a99a and e4a7099f, all whole numbers; a node names its device by a type besides."""
+
+
+def test_vidur_export_has_the_fields_of_its_devices_and_nodes_and_no_others(client: Client) -> None:
+    asked = {"fields": {"deployment.chips": 4}, "design": {"compute": 312e12, "dram": 80 * 2**30}}
+    found = keys_of(json.loads(exported(client, asked, "vidur")))
+    assert found.keys() == VIDUR_KEYS.keys()
+    assert all(type(value) is int for value in found.values())
+    assert list(found.values()) == [312, 80, 4]
+    for design in ({"dram": 2**29}, {"compute": 4e11}):
+        answer = client.post("/api/export", json={"kind": "vidur", "design": design})
+        assert "less than one" in answer.json()["problems"][0]["message"]
 
 
 def test_the_other_exports_hold_what_the_page_shows(client: Client) -> None:
