@@ -219,6 +219,46 @@ def test_a_point_of_the_scatter_is_chosen_by_a_click(opened: Opened) -> None:
     assert opened.page.inner_text("#design-title") == before
 
 
+def test_ellipses_of_the_constants_are_drawn_and_can_be_left_out(opened: Opened, run: Run) -> None:
+    marks = opened.page.locator("#scatter .ellipse")
+    assert marks.count() >= 2
+    assert opened.page.locator("#scatter .chosen-ellipse").count() == 1
+    assert "samples of the constants" in opened.page.inner_text("#scatter-legend")
+    opened.page.uncheck("#choose-spreads")
+    assert marks.count() == 0
+    assert "other feasible designs" in opened.page.inner_text("#scatter-legend")
+    opened.page.check("#choose-spreads")
+    opened.page.select_option("#choose-x", "tco_usd_per_mtoken")
+    assert marks.count() >= 2
+    opened.page.select_option("#choose-x", "die_area_mm2")  # no objective: nothing is known of its samples
+    assert marks.count() == 0
+
+
+def test_maps_of_what_binds_have_two_axes_to_choose(opened: Opened) -> None:
+    told = opened.page.locator("#maps svg").nth(1).get_attribute("aria-label")
+    assert told.startswith("What binds in decode, compute [TFLOP/s] over DRAM bandwidth [GB/s]: ")
+    opened.page.focus("#map-y")
+    opened.page.select_option("#map-y", "dram_bytes_per_s")  # both axes alike: the other one gives way
+    assert opened.page.input_value("#map-x") != "dram_bytes_per_s"
+    opened.page.select_option("#map-x", "sram_bytes")
+    told = opened.page.locator("#maps svg").first.get_attribute("aria-label")
+    assert told.startswith("What binds in prefill, DRAM bandwidth [GB/s] over SRAM [MiB]: ")
+    assert "%" in opened.page.inner_text("#map-legend")
+    other = opened.page.locator("#map-row option").last.get_attribute("value")
+    opened.page.select_option("#map-row", other)
+    assert opened.page.locator("#maps svg").count() == 2
+
+
+def test_a_chosen_design_has_an_energy_roofline_and_its_bars(opened: Opened) -> None:
+    assert opened.page.locator("#energy-roofline .operator").count() > 10
+    bars = opened.page.locator("#consists [data-bar]")
+    assert {"energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken"} <= set(
+        bars.evaluate_all("nodes => nodes.map(node => node.dataset.bar)")
+    )
+    opened.page.locator("#table .choose").last.click()
+    assert opened.page.locator("#consists .stacked").count() == bars.count() + 2
+
+
 def test_text_of_the_study_does_no_harm_and_is_shown(opened: Opened) -> None:
     assert opened.page.evaluate("window.harmed") is None
     assert opened.page.locator("#study").text_content() == STUDY

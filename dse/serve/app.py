@@ -22,7 +22,7 @@ from dse.serve.growing import Sweeps, most_points
 from dse.serve.guard import Guard
 from dse.serve.views import start, view
 
-SHARED = ("data", "scales", "roofline", "design")
+SHARED = ("data", "scales", "roofline", "bars", "design")
 """Scripts of a report that the page uses too."""
 
 SCRIPTS = ("state", "controls", "front", "compare", "exports", "page")
