@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, serious
+from browser import chromium, gone_to, serious, serving
 from small_run import SMALL, bits
 
 import dse
@@ -24,22 +22,6 @@ from dse.runs import Run
 pytestmark = pytest.mark.browser
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 HEADLINES = ("decode_tokens_per_s", "energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken")
-
-
-@contextmanager
-def serving(target: Path) -> Iterator[str]:
-    """The address of a server of its own, which the command prints."""
-    command = [sys.executable, "-m", "dse", "serve", str(target), "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=target.parent, env={**os.environ, "PYTHONUNBUFFERED": "1"}, text=True, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[1]
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +49,7 @@ class Opened:
         self.page.on("console", lambda message: self.wrong.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        for _ in range(3):  # the server may not listen yet
-            try:
-                self.page.goto(address)
-                break
-            except Exception:
-                self.page.wait_for_timeout(1000)
-        self.page.wait_for_selector("#headlines dd")
+        gone_to(self.page, address, "#headlines dd")
 
     def drawn(self) -> int:
         return int(self.page.get_attribute("body", "data-drawn"))
