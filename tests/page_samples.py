@@ -1,7 +1,7 @@
 """The report and the live page as they look, for the test that compares them with what is committed.
 
-``python tests/test_page_pictures.py`` writes what is committed again, after a change of looks that is meant: look at it.
-Fonts and how they are drawn differ from one machine and one Chromium to the next, so no text is compared. What is:
+``python tests/test_page_pictures.py`` writes what is committed again, after a change of looks that is meant: look at
+it. Fonts and how they are drawn differ from one machine and one Chromium to the next, so no text is compared. What is:
 
 - the layout: which elements with an id can be seen, and where the panels lie: left and width to a few pixels, heights,
   which text makes, within a factor;
