@@ -658,6 +658,32 @@ def test_the_page_of_a_run_has_its_front_and_its_axes(tmp_path: Path, no_picture
     assert contents_of(run.path) == before
 
 
+def test_rows_of_a_front_over_techniques_and_serving_have_the_numbers_of_the_page(
+    tmp_path: Path, no_pictures: None
+) -> None:
+    study = tmp_path / "small.yaml"
+    study.write_text(
+        changed(
+            ("    batch: 1\n", "    batch: 2\n    techniques: [plain, half]\n    serving: {batching: continuous}\n"),
+            ("design:", "algorithms: {plain: {}, half: {pruning: {sparsity: 0.5}}}\ndesign:"),
+            ("  flash:", "  workloads.*.serving.chunk_tokens: [64, 512]\n  flash:"),
+        ),
+        "utf8",
+    )
+    base = base_of(dse.sweep(study, out=tmp_path / "run").path)
+    client = client_of(base)
+    rows = json.loads(client.get("/").text.split('id="data">')[1].split("</script>")[0])["front"]["rows"]
+    axes = [name for name in rows if "." in name]
+    assert axes == ["workloads.0.techniques", "workloads.*.serving.chunk_tokens"]
+    for row in range(0, len(rows["point"]), 5):
+        fields = {axis.replace("*", "0"): str(rows[axis][row]) for axis in axes}
+        design = {key: rows[column][row] for key, column in STUDY_KEYS.items()}
+        columns = viewed(client, {"fields": fields, "design": design})["columns"]
+        assert [bits(columns[name]) for name in base.study.objectives] == [
+            bits(rows[name][row]) for name in base.study.objectives
+        ]
+
+
 def test_llmcompass_gets_the_rates_of_the_design(client: Client) -> None:
     asked = {"design": {"compute": 51.3e12, "dram_bandwidth": 390.5e9, "sram": 22.6 * 2**20, "dram": 24e9}}
     tree = json.loads(exported(client, asked, "llmcompass"))

@@ -126,7 +126,10 @@ def _device(base: Base, design: Design, chip: Accelerator) -> dict[str, Any]:
         return {**told, "columns": {}, "note": f"does not fit ({format_quantity(found.missing_bytes, 'byte')} missing)"}
     costs = [name for name in COMPARED if name not in DESIGN_COLUMNS]
     missing = {fact for name in costs for fact in found.missing_facts(name) if fact in vars(chip)}
-    note = f"not published: {', '.join(sorted(missing))}" if missing else ""
+    notes = [f"not published: {', '.join(sorted(missing))}"] if missing else []
+    if scenario.pool is not None:
+        notes.append("processes prompts itself")
+    note = "; ".join(notes)
     return {**told, "columns": {name: float(value) for name, value in found.columns.items()}, "note": note}
 
 
