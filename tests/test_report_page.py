@@ -134,6 +134,16 @@ def test_letters_of_a_map_are_what_binds_in_the_run(small_run: Run, whole: dict[
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_an_axis_that_is_always_0_has_no_map(tmp_path: Path) -> None:
+    study = changed(("[0 GB, 128 GB]", "0 GB"), ("[6 GB, 12 GB, 24 GB]", "12 GB"))
+    maps = page_data(dse.sweep(study, out=tmp_path / "run"))["maps"]
+    assert maps["axes"] == ["dram_bytes_per_s", "compute_flop_per_s", "sram_bytes", "dram_bytes"]
+    levels = next(iter(maps["rows"].values()))["levels"]
+    assert levels["dram_bytes"][0] == 3e9  # of one value, a quarter and four times of it
+    assert levels["dram_bytes"][-1] == pytest.approx(48e9)
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_ellipses_are_those_of_the_picture_of_uncertainty(tmp_path: Path) -> None:
     study = changed(("objectives: {decode", "uncertainty: {samples: 64, seed: 3}\nobjectives: {decode"))
     run = dse.sweep(study, out=tmp_path / "run")

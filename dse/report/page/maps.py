@@ -23,7 +23,7 @@ LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def binding_maps(problem: Problem, designs: Iterable[tuple[int, int]]) -> dict[str, Any] | None:
-    """Return which ceiling binds around designs; None for a space with fewer than two axes that are free.
+    """Return which ceiling binds around designs; None for a space with fewer than two axes that are free and not 0.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def binding_maps(problem: Problem, designs: Iterable[tuple[int, int]]) -> dict[s
         letter for each level across of each level up: of ``parts`` in ``prefill`` and ``decode``, and 1 where a design
         is within all limits in ``feasible``.
     """
-    names = free_axes(problem)
+    names = [name for name in free_axes(problem) if _moves(problem, name)]
     if len(names) < 2:
         return None
     found: dict[str, Any] = {}
@@ -57,6 +57,11 @@ def binding_maps(problem: Problem, designs: Iterable[tuple[int, int]]) -> dict[s
         levels = {name: levels_of(problem, columns, name, count).tolist() for name in names}
         found[str(row)] = {"levels": levels, "pairs": pairs}
     return {"axes": names, "parts": list(TIME_PARTS), "rows": found}
+
+
+def _moves(problem: Problem, name: str) -> bool:
+    """Whether a map can span an axis: of one that is always 0 there is nothing below and above."""
+    return any(value != 0 for axis in problem.space.axes if axis.name == name for value in axis.values)
 
 
 def _letters(codes: np.ndarray[Any, Any]) -> str:
