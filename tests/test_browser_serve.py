@@ -287,6 +287,8 @@ def test_nonsense_in_every_box_is_told_beside_it_and_no_error_of_the_page(opened
     opened.page.fill("#points", "1")
     opened.page.click("#begin")
     opened.page.wait_for_selector("#problem:not([hidden])")
+    assert "points" in opened.page.inner_text("#problem")
+    assert opened.page.locator("#controls .wrong:visible").count() == 0  # it is about none of them
     assert opened.headlines() == before
 
 

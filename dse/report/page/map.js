@@ -76,21 +76,23 @@ function bindingMap(phase, width, counts) {
   const told = [...places].sort((one, other) => other[1].length - one[1].length).map(([part, cells]) => `${boundName(part)} ${percent(cells.length / (xs.length * ys.length))}`);
   const picture = drawn("svg", { width, height, role: "img", "aria-label": `What binds in ${phase}, ${label(mapped.y)} over ${label(mapped.x)}: ${told.join(", ")}` },
     drawn("text", { x: (left + width - right) / 2, y: 15, class: "title" }, phase), plainAxes(across, up, width, MAP, label(mapped.x), label(mapped.y)));
+  const star = [across.at(value(mapped.x, mapped.row)), up.at(value(mapped.y, mapped.row))];
   for (const [part, cells] of places) {
-    if (cells.length >= 0.04 * xs.length * ys.length) picture.append(namedRegion(part, cells));
+    if (cells.length >= 0.04 * xs.length * ys.length) picture.append(namedRegion(part, cells, star, width));
   }
-  const [x, y] = [mapped.x, mapped.y].map((name) => value(name, mapped.row));
-  picture.append(drawn("text", { class: "mark", x: across.at(x), y: up.at(y) + 5 }, "★"));
+  picture.append(drawn("text", { class: "mark", x: star[0], y: star[1] + 5 }, "★"));
   const stack = element("div", { class: "stack", "data-map": phase }, node, picture);
   Object.assign(stack.style, { height: `${height}px`, width: `${width}px` });
   return stack;
 }
 
-// A name stands on the cell of its part that is nearest to the middle of them.
-function namedRegion(part, cells) {
+// A name stands on the cell of its part that is nearest to the middle of them, and not on the star.
+function namedRegion(part, cells, star, width) {
+  const half = 3.4 * boundName(part).length;
+  const free = cells.filter(([x, y]) => Math.abs(x - star[0]) > half + 8 || Math.abs(y - star[1]) > 16);
   const [mx, my] = [0, 1].map((k) => cells.reduce((sum, cell) => sum + cell[k], 0) / cells.length);
-  const [x, y] = cells.reduce((best, cell) => (Math.hypot(cell[0] - mx, cell[1] - my) < Math.hypot(best[0] - mx, best[1] - my) ? cell : best));
-  return drawn("text", { x, y: y + 4, class: "region" }, boundName(part));
+  const [x, y] = (free.length ? free : cells).reduce((best, cell) => (Math.hypot(cell[0] - mx, cell[1] - my) < Math.hypot(best[0] - mx, best[1] - my) ? cell : best));
+  return drawn("text", { x: Math.min(Math.max(x, MAP.left + half), width - half), y: y + 4, class: "region" }, boundName(part));
 }
 
 function boundName(part) {

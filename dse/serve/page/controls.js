@@ -119,11 +119,11 @@ function idOf(path) {
   return `set-${path.replaceAll(".", "-")}`;
 }
 
-// Say what is not possible, all of it on top and each thing beside its control.
-function refuse(problems) {
+// Say what is not possible: all of it on top and, of a view, each thing beside its control.
+function refuse(problems, beside) {
   complain(problems.map(({ key, message }) => (key ? `${key}: ${message}` : message)).join("; "));
   clearWrong();
-  for (const { key, message } of problems) {
+  for (const { key, message } of beside ? problems : []) {
     const path = placeOfProblem(key);
     if (!path) continue;
     const node = byId(`wrong-${idOf(path)}`);

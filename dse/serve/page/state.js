@@ -103,7 +103,7 @@ async function ask(path, data) {
     }
     const found = await answer.json().catch(() => ({ error: `the server said ${answer.status}` }));
     if (answer.ok && !found.problems) return found;
-    if (found.problems) refuse(found.problems);
+    if (found.problems) refuse(found.problems, path === "/api/view");
     else complain(found.error);
     return null;
   }
