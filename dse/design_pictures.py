@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dse.ceiling_maps import ceiling_maps, free_axes
 from dse.designs import STUDY_KEYS
+from dse.energy_points import energy_picture, group_of
 from dse.errors import StudyError
 from dse.one_design import OneDesign, one_design
 from dse.picture_kinds import Asked, chosen
@@ -14,20 +16,18 @@ from dse.pictures import minimized
 from dse.units import format_quantity
 from results import figures
 from results.columns import COLUMNS
-from results.figures.bottleneck import Map
 from results.figures.breakdown import Bars
 from results.figures.ceilings import CEILING_LOOKS
-from results.figures.energy import STATIC, Curve, EnergyPoint
 from results.figures.roofline import Ceiling, Point
 from results.front import knee
 from results.labels import axis_label, display
 from results.store import Categorical
 from sweeps.breakdown import breakdown as operator_shares
-from sweeps.energy_roofline import ceilings, energy_roofs, operator_energies
+from sweeps.energy_roofline import ceilings
 from sweeps.ledger import ledgers
 from sweeps.scenario import Scenario
 from sweeps.space import DESIGN_COLUMNS, Columns
-from sweeps.time_by_ceiling import PHASES, TIME_PARTS, binding, seconds_per_token
+from sweeps.time_by_ceiling import PHASES, TIME_PARTS, seconds_per_token
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,13 +37,8 @@ if TYPE_CHECKING:
 MAP_LEVELS = 192
 """Levels of each axis of a bottleneck map."""
 
-SINGLE_RANGE = 4.0
-"""Of an axis with one level, a map spans so much below and above it."""
-
 LEDGERS = ("energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken")
 PORTS = {"sram": "SRAM", "dram": "DRAM", "flash": "flash", "pim bytes": "inside memory"}
-RATES = {"prefill": "ttft_s", "decode": "decode_tokens_per_s"}
-"""Whose lines are drawn on the map of a phase."""
 
 
 def roofline(run: Run, asked: Asked) -> Figure:
@@ -64,7 +59,7 @@ def roofline(run: Run, asked: Asked) -> Figure:
         points.append(
             Point(
                 name=share.name,
-                group=_group(share.phase, share.workload, several),
+                group=group_of(share.phase, share.workload, several),
                 intensity_flop_per_byte=share.flop / share.dram_bytes,
                 flop_per_s=share.flop / share.seconds,
                 share=share.seconds / total[share.workload, share.phase],
@@ -101,83 +96,28 @@ def energy(run: Run, asked: Asked) -> Figure:
     """Work per energy of the operators of a design, under the most its number formats allow."""
     design, name = _design(run, asked)
     scenario = run.problem.scenario(design.scenario)
-    found = operator_energies(design.columns, scenario)
-    several = len(scenario.workloads) > 1
-    total = {(e.operator.workload, e.operator.phase): 0.0 for e in found}
-    for one in found:
-        total[one.operator.workload, one.operator.phase] += one.total_j
-    points = [
-        EnergyPoint(
-            name=one.operator.name,
-            group=_group(one.operator.phase, one.operator.workload, several),
-            intensity_flop_per_byte=one.operator.flop / one.operator.dram_bytes,
-            flop_per_j=one.flop_per_j,
-            share=one.total_j / total[one.operator.workload, one.operator.phase],
-            mostly=max({**one.parts_j, STATIC: one.static_j}.items(), key=lambda part: part[1])[0],
-        )
-        for one in found
-        if one.operator.flop and one.operator.dram_bytes
-    ]
-    roofs = energy_roofs(design.columns, scenario, _intensities(design.columns, scenario, points))
-    used = {one.runs_in for one in found if one.operator.flop}
-    kept = [roof for roof in roofs if used & set(roof.formats)] or list(roofs[:1])
-    best = kept[0]
-    hidden = len(found) - len(points)
+    found = energy_picture(design.columns, scenario)
     below = _below(run, design)
-    if hidden:
-        below += f"; {hidden} operators without matrix work or bytes of DRAM are not shown"
+    if found.hidden:
+        below += f"; {found.hidden} operators without matrix work or bytes of DRAM are not shown"
     return figures.energy_roofline(
-        points,
-        [Curve("/".join(roof.formats), roof.intensity_flop_per_byte, roof.flop_per_j) for roof in kept],
-        [
-            (f"equal time ({best.formats[0]})", best.time_balance_flop_per_byte),
-            (f"equal energy ({best.formats[0]})", best.energy_balance_flop_per_byte),
-        ],
+        found.points,
+        found.curves,
+        found.balances,
         title=f"{run.study.name}: {name}",
         below=below,
         theme=asked.theme,
     )
 
 
-def _intensities(design: Columns, scenario: Scenario, points: list[EnergyPoint]) -> np.ndarray[Any, Any]:
-    """Where the curves of an energy roofline are drawn: past every mark and every balance."""
-    ends = energy_roofs(design, scenario, np.ones(1))
-    places = [b for r in ends for b in (r.time_balance_flop_per_byte, r.energy_balance_flop_per_byte)]
-    places += [point.intensity_flop_per_byte for point in points]
-    low, high = min(places) / 6, max(places) * 10
-    return np.asarray([low * (high / low) ** (i / 240) for i in range(241)])
-
-
 def bottleneck(run: Run, asked: Asked) -> Figure:
     """Which ceiling takes most of the time over two design axes; the others stay those of a design."""
     design, name = _design(run, asked)
     keys = dict(zip(DESIGN_COLUMNS, STUDY_KEYS, strict=True))
-    free = [keys[axis.name] for axis in run.problem.space.axes if axis.derived is None]
+    free = [keys[name] for name in free_axes(run.problem)]
     given = [keys.get(axis, axis) for axis in asked.axes]
     across, up = (STUDY_KEYS[key] for key in chosen(given or _widest(run, free), free, "free design axis"))
-    x, y = _levels(run, design, across), _levels(run, design, up)
-    columns = {name: np.full(len(x) * len(y), value[0]) for name, value in design.columns.items()}
-    columns[across], columns[up] = np.tile(x, len(y)), np.repeat(y, len(x))
-    columns = run.problem.space.with_derived(columns)
-    with np.errstate(all="ignore"):
-        codes = binding(seconds_per_token(columns, run.problem.scenario(design.scenario)))
-    table: dict[str, Any] = run.problem.given(columns, design.scenario)
-    shape = (len(y), len(x))
-    maps = [
-        Map(
-            name=phase,
-            x=across,
-            y=up,
-            x_values=x,
-            y_values=y,
-            parts=TIME_PARTS,
-            codes=codes[phase].reshape(shape),
-            feasible=table["feasible"].reshape(shape),
-            column=RATES[phase],
-            values=table[RATES[phase]].reshape(shape),
-        )
-        for phase in PHASES
-    ]
+    maps = ceiling_maps(run.problem, design.columns, design.scenario, across, up, MAP_LEVELS)
     following = [axis.name for axis in run.problem.space.axes if axis.derived is not None]
     others = {name: value for name, value in design.columns.items() if name not in (across, up, *following)}
     told = "".join(f"; {COLUMNS[name].label or name} follows from others" for name in following)
@@ -200,18 +140,6 @@ def _widest(run: Run, free: list[str]) -> list[str]:
     order = sorted(several, key=lambda name: levels[name] == 1)
     keys = dict(zip(DESIGN_COLUMNS, STUDY_KEYS, strict=True))
     return [keys[name] for name in order[:2]]
-
-
-def _levels(run: Run, design: OneDesign, name: str) -> np.ndarray[Any, Any]:
-    """Evenly spaced values from the least to the largest level of an axis; in logarithms where it is positive."""
-    values = next(axis.values for axis in run.problem.space.axes if axis.name == name)
-    low, high = min(*values, float(design.columns[name][0])), max(*values, float(design.columns[name][0]))
-    if low == high:
-        low, high = low / SINGLE_RANGE, high * SINGLE_RANGE
-    steps = [i / (MAP_LEVELS - 1) for i in range(MAP_LEVELS)]
-    if low > 0:
-        return np.asarray([low * (high / low) ** step for step in steps])
-    return np.asarray([low + (high - low) * step for step in steps])
 
 
 def breakdown(run: Run, asked: Asked) -> Figure:
@@ -297,10 +225,6 @@ def _knee(run: Run) -> int:
     if front.empty:
         raise StudyError("the front is empty: name a design with --design")
     return int(front["point"].iloc[knee(minimized(run, front))])
-
-
-def _group(phase: str, workload: int, several: bool) -> str:
-    return f"{phase}, workload {workload + 1}" if several else phase
 
 
 def _said(columns: Columns) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,10 +29,37 @@ def chromium() -> Iterator[Any]:
         opened.close()
 
 
+@contextmanager
+def serving(target: Path) -> Iterator[str]:
+    """The address of a server of its own, which the command prints."""
+    command = [sys.executable, "-m", "dse", "serve", str(target), "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=target.parent, env={**os.environ, "PYTHONUNBUFFERED": "1"}, text=True, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().split()[1]
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+def gone_to(page: Any, address: str, selector: str) -> None:
+    """Open an address, whose server may not listen yet, and wait for something on it."""
+    for _ in range(20):
+        try:
+            page.goto(address)
+            break
+        except playwright.Error:
+            page.wait_for_timeout(250)
+    page.wait_for_selector(selector)
+
+
 def serious(page: Any) -> list[str]:
     """What axe-core calls serious or critical on a page."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    found = axe.Axe().run(page).response["violations"]
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{one['id']}: {', '.join(node['html'][:120] for node in one['nodes'][:3])}"
         for one in found

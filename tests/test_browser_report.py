@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ def browser() -> Iterator[Any]:
 class Opened:
     """The page in a window of its own, and what went wrong in it."""
 
-    def __init__(self, browser: Any, path: Path, *, width: int = 1280, theme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.asked: list[str] = []
@@ -219,6 +220,49 @@ def test_a_point_of_the_scatter_is_chosen_by_a_click(opened: Opened) -> None:
     assert opened.page.inner_text("#design-title") == before
 
 
+def test_ellipses_of_the_constants_are_drawn_and_can_be_left_out(opened: Opened, run: Run) -> None:
+    marks = opened.page.locator("#scatter .ellipse")
+    assert marks.count() >= 2
+    assert opened.page.locator("#scatter .chosen-ellipse").count() == 1
+    assert "samples of the constants" in opened.page.inner_text("#scatter-legend")
+    opened.page.uncheck("#choose-spreads")
+    assert marks.count() == 0
+    assert "other feasible designs" in opened.page.inner_text("#scatter-legend")
+    opened.page.check("#choose-spreads")
+    opened.page.select_option("#choose-x", "tco_usd_per_mtoken")
+    assert marks.count() >= 2
+    opened.page.select_option("#choose-x", "die_area_mm2")  # no objective: nothing is known of its samples
+    assert marks.count() == 0
+
+
+def test_maps_of_what_binds_have_two_axes_to_choose(opened: Opened) -> None:
+    told = opened.page.locator("#maps svg").nth(1).get_attribute("aria-label")
+    assert told.startswith("What binds in decode, compute [TFLOP/s] over DRAM bandwidth [GB/s]: ")
+    opened.page.focus("#map-y")
+    opened.page.keyboard.press("ArrowDown")
+    assert opened.page.locator("#maps svg").first.get_attribute("aria-label").startswith("What binds in prefill, SRAM")
+    assert opened.page.evaluate("document.activeElement.id") == "map-y"
+    opened.page.select_option("#map-y", "dram_bytes_per_s")  # both axes alike: the other one gives way
+    assert opened.page.input_value("#map-x") != "dram_bytes_per_s"
+    opened.page.select_option("#map-x", "sram_bytes")
+    told = opened.page.locator("#maps svg").first.get_attribute("aria-label")
+    assert told.startswith("What binds in prefill, DRAM bandwidth [GB/s] over SRAM [MiB]: ")
+    assert "%" in opened.page.inner_text("#map-legend")
+    other = opened.page.locator("#map-row option").last.get_attribute("value")
+    opened.page.select_option("#map-row", other)
+    assert opened.page.locator("#maps svg").count() == 2
+
+
+def test_a_chosen_design_has_an_energy_roofline_and_its_bars(opened: Opened) -> None:
+    assert opened.page.locator("#energy-roofline .operator").count() > 10
+    bars = opened.page.locator("#consists [data-bar]")
+    assert {"energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken"} <= set(
+        bars.evaluate_all("nodes => nodes.map(node => node.dataset.bar)")
+    )
+    opened.page.locator("#table .choose").last.click()
+    assert opened.page.locator("#consists .stacked").count() == bars.count() + 2
+
+
 def test_text_of_the_study_does_no_harm_and_is_shown(opened: Opened) -> None:
     assert opened.page.evaluate("window.harmed") is None
     assert opened.page.locator("#study").text_content() == STUDY
@@ -244,19 +288,16 @@ def test_other_columns_can_be_looked_at(opened: Opened) -> None:
     assert "front, by TCO [USD/Mtoken]: " in opened.page.inner_text("#scatter-legend")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_serious_violation_of_accessibility_and_no_sideways_page(
-    browser: Any, report: Path, width: int, theme: str
-) -> None:
-    opened = Opened(browser, report, width=width, theme=theme)
+def test_no_serious_violation_of_accessibility_and_no_sideways_page(opened: Opened) -> None:
     for summary in opened.page.locator("summary").all():
         if not summary.evaluate("node => node.parentNode.open"):
             summary.click()
-    assert serious(opened.page) == []
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert opened.wrong == []
-    opened.context.close()
+    for width, theme in itertools.product((1280, 390), ("light", "dark")):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.page.emulate_media(color_scheme=theme)
+        opened.page.wait_for_timeout(200)
+        assert serious(opened.page) == [], (width, theme)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_run_without_a_front_says_why(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, serious
+from browser import chromium, gone_to, serious, serving
 from small_run import SMALL, bits
 
 import dse
@@ -24,22 +23,6 @@ from dse.runs import Run
 pytestmark = pytest.mark.browser
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 HEADLINES = ("decode_tokens_per_s", "energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken")
-
-
-@contextmanager
-def serving(target: Path) -> Iterator[str]:
-    """The address of a server of its own, which the command prints."""
-    command = [sys.executable, "-m", "dse", "serve", str(target), "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=target.parent, env={**os.environ, "PYTHONUNBUFFERED": "1"}, text=True, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[1]
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +42,15 @@ def browser() -> Iterator[Any]:
 class Opened:
     """The page in a window of its own, and what went wrong in it."""
 
-    def __init__(self, browser: Any, address: str, *, width: int = 1280, theme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    def __init__(self, browser: Any, address: str) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.wrong.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        for _ in range(3):  # the server may not listen yet
-            try:
-                self.page.goto(address)
-                break
-            except Exception:
-                self.page.wait_for_timeout(1000)
-        self.page.wait_for_selector("#headlines dd")
+        gone_to(self.page, address, "#headlines dd")
 
     def drawn(self) -> int:
         return int(self.page.get_attribute("body", "data-drawn"))
@@ -286,7 +263,70 @@ def test_what_is_not_possible_is_said_and_gone_when_it_is_put_right(opened: Open
     opened.page.fill("#set-workloads-0-batch", "2")
     opened.after(lambda: opened.page.press("#set-workloads-0-batch", "Enter"))
     assert not opened.page.is_visible("#problem")
-    opened.wrong = [text for text in opened.wrong if "422" not in text]  # the browser notes the answer itself
+
+
+def test_nonsense_in_every_box_is_told_beside_it_and_no_error_of_the_page(opened: Opened) -> None:
+    before = opened.headlines()
+    for selector, nonsense, told in (
+        ("#set-workloads-0-prompt_tokens", "many", "expected a whole number"),
+        ("#set-deployment-chips", "-3", "expected a whole number"),
+        ("#set-deployment-demand", "<b>lots</b>", "expected a quantity"),
+    ):
+        old = opened.page.input_value(selector)
+        opened.page.fill(selector, nonsense)
+        opened.after(lambda selector=selector: opened.page.press(selector, "Enter"))
+        beside = opened.page.locator(f"#wrong-{selector.removeprefix('#')}")
+        assert beside.inner_text().startswith(told)
+        assert opened.page.get_attribute(selector, "aria-invalid") == "true"
+        assert opened.page.get_attribute(selector, "aria-describedby") == beside.get_attribute("id")
+        assert opened.page.inner_text("#problem").endswith(beside.inner_text())
+        opened.page.fill(selector, old)
+        opened.after(lambda selector=selector: opened.page.press(selector, "Enter"))
+        assert not beside.is_visible()
+        assert opened.page.get_attribute(selector, "aria-invalid") is None
+    opened.page.fill("#points", "1")
+    opened.page.click("#begin")
+    opened.page.wait_for_selector("#problem:not([hidden])")
+    assert "points" in opened.page.inner_text("#problem")
+    assert opened.page.locator("#controls .wrong:visible").count() == 0  # it is about none of them
+    assert opened.headlines() == before
+
+
+def test_techniques_are_switched_by_keyboard_and_what_contradicts_is_told_beside_the_switch(
+    opened: Opened, browser: Any, tmp_path: Path
+) -> None:
+    page, techniques = opened.page, "set-workloads-0-techniques"
+    before = opened.headlines()
+    page.focus('summary:has-text("Techniques")')
+    page.keyboard.press("Enter")
+    page.focus(f"#{techniques}-medusa")
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert opened.headlines()["decode_tokens_per_s"] > before["decode_tokens_per_s"]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == f"{techniques}-medusa-acceptance"
+    with_medusa = opened.headlines()
+    page.focus(f"#{techniques}-eagle")
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert page.inner_text(f"#wrong-{techniques}-eagle").startswith("medusa and eagle contradict each other")
+    assert opened.headlines() == with_medusa
+    opened.after(lambda: page.keyboard.press("Space"))
+    assert not page.is_visible("#problem")
+    page.fill(f"#{techniques}-medusa-acceptance", "0.9")
+    opened.after(lambda: page.keyboard.press("Enter"))
+    opened.after(lambda: page.select_option("#set-workloads-0-lengths", "some spread"))
+    page.click('summary:has-text("Serving")')
+    opened.after(lambda: page.select_option("#set-workloads-0-serving-batching", "continuous"))
+    assert "Techniques (1 on)" in page.inner_text("#controls")
+    found = opened.headlines()
+    assert {name: bits(value) for name, value in evaluated(opened, tmp_path).items()} == {
+        name: bits(value) for name, value in found.items()
+    }
+    shared = Opened(browser, opened.address())
+    assert shared.headlines() == found
+    assert shared.page.is_checked(f"#{techniques}-medusa")
+    assert shared.page.input_value(f"#{techniques}-medusa-acceptance") == "0.9"
+    assert shared.wrong == []
+    shared.context.close()
 
 
 def test_exports_are_saved(opened: Opened) -> None:
@@ -317,12 +357,8 @@ def test_the_page_of_a_run_shows_its_front(browser: Any, small_run: Run) -> None
         opened.context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_serious_violation_of_accessibility_and_no_sideways_page(
-    browser: Any, address: str, width: int, theme: str
-) -> None:
-    opened = Opened(browser, address, width=width, theme=theme)
+def test_no_serious_violation_of_accessibility_and_no_sideways_page(browser: Any, address: str) -> None:
+    opened = Opened(browser, address)
     opened.after(lambda: opened.page.click("#keep"))
     opened.after(lambda: opened.page.click("#add-device"))
     opened.page.fill("#points", "8")
@@ -331,7 +367,14 @@ def test_no_serious_violation_of_accessibility_and_no_sideways_page(
     for summary in opened.page.locator("summary").all():
         if not summary.evaluate("node => node.parentNode.open"):
             summary.click()
-    assert serious(opened.page) == []
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("speculative", "eagle"):  # with every control, and what is refused, in sight
+        opened.after(lambda name=name: opened.page.check(f"#set-workloads-0-techniques-{name}"))
+    assert opened.page.is_visible("#wrong-set-workloads-0-techniques-eagle")
+    for width, theme in itertools.product((1280, 390), ("light", "dark")):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.page.emulate_media(color_scheme=theme)
+        opened.page.wait_for_timeout(200)
+        assert serious(opened.page) == [], (width, theme)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.wrong == []
     opened.context.close()

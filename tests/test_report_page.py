@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Command
 from small_run import SMALL, bits, changed
@@ -20,7 +21,12 @@ import dse
 from dse.report.page import data
 from dse.report.page.data import page_data
 from dse.report.page.html import SCRIPTS, as_json, page_html
+from dse.report.page.maps import LETTERS
 from dse.runs import Run
+from results.figures.pair import ellipse
+from sweeps.energy_roofline import operator_energies
+from sweeps.time_by_ceiling import binding, seconds_per_token
+from sweeps.uncertainty import objective_samples
 
 MOST_BYTES = 5_000_000
 
@@ -80,6 +86,85 @@ def test_what_a_design_consists_of_sums_to_its_numbers(small_run: Run, whole: di
             assert math.fsum(amount for _, amount in ledger["parts"]) == ledger["total"]
         assert design["ceilings"]["memory"]["DRAM"] == front["dram_bytes_per_s"].iloc[int(row)]
         assert design["ceilings"]["compute"]["fp16"] == front["compute_flop_per_s"].iloc[int(row)]
+
+
+def test_bars_of_energy_cost_and_carbon_are_in_every_page(whole: dict[str, Any]) -> None:
+    assert {"energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken", "price_usd"} <= set(
+        whole["ledger_columns"]
+    )
+
+
+def test_operators_of_an_energy_roofline_have_the_energy_of_their_phase(small_run: Run, whole: dict[str, Any]) -> None:
+    row = whole["picks"][0]["row"]
+    point = int(small_run.front()["point"].iloc[row])
+    scenarios, columns = small_run.problem.space.designs(np.array([point]))
+    found = operator_energies(columns, small_run.problem.scenario(int(scenarios[0])))
+    energy = whole["designs"][str(row)]["energy"]
+    seen = [one for one in found if one.operator.flop and one.operator.dram_bytes]
+    assert [one[3] for one in energy["points"]] == [one.flop_per_j for one in seen]
+    (curve,) = energy["curves"]
+    for _, _, intensity, flop_per_j, _, _ in energy["points"]:  # no operator is above the curve
+        assert flop_per_j <= np.interp(math.log(intensity), np.log(curve[1]), curve[2]) * 1.02
+    total = sum(one.total_j for one in seen if one.operator.phase == "decode")
+    shares = {whole["words"][one[0]]: one[4] for one in energy["points"] if whole["words"][one[1]] == "decode"}
+    best = max((one for one in seen if one.operator.phase == "decode"), key=lambda one: one.total_j)
+    assert max(shares, key=shares.__getitem__) == best.operator.name
+    assert total > 0
+
+
+def test_letters_of_a_map_are_what_binds_in_the_run(small_run: Run, whole: dict[str, Any]) -> None:
+    maps, (across, up) = whole["maps"], ("dram_bytes_per_s", "compute_flop_per_s")
+    assert set(maps["rows"]) == {str(pick["row"]) for pick in whole["picks"]}
+    assert len(maps["rows"][str(whole["picks"][0]["row"])]["pairs"]) == 10
+    for pick in whole["picks"][:2]:
+        held = maps["rows"][str(pick["row"])]
+        design = {name: small_run.front()[name].iloc[pick["row"]] for name in maps["axes"]}
+        size = len(held["levels"][across])
+        for i, j in ((0, 0), (size - 1, 3), (5, size - 1), (size // 2, size // 2)):
+            moved = design | {across: held["levels"][across][i], up: held["levels"][up][j]}
+            columns = {name: np.array([value]) for name, value in moved.items()}
+            scenario = small_run.problem.scenario(0)
+            codes = binding(seconds_per_token(columns, scenario))
+            letters = held["pairs"][f"{across},{up}"]
+            for phase in ("prefill", "decode"):
+                letter = letters[phase][j * size + i]
+                assert letter == ("-" if codes[phase][0] < 0 else LETTERS[codes[phase][0]])
+            feasible = bool(small_run.problem.given(columns, 0)["feasible"][0])  # type: ignore[index]
+            assert letters["feasible"][j * size + i] == str(int(feasible))
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_an_axis_that_is_always_0_has_no_map(tmp_path: Path) -> None:
+    study = changed(("[0 GB, 128 GB]", "0 GB"), ("[6 GB, 12 GB, 24 GB]", "12 GB"))
+    maps = page_data(dse.sweep(study, out=tmp_path / "run"))["maps"]
+    assert maps["axes"] == ["dram_bytes_per_s", "compute_flop_per_s", "sram_bytes", "dram_bytes"]
+    levels = next(iter(maps["rows"].values()))["levels"]
+    assert levels["dram_bytes"][0] == 3e9  # of one value, a quarter and four times of it
+    assert levels["dram_bytes"][-1] == pytest.approx(48e9)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_ellipses_are_those_of_the_picture_of_uncertainty(tmp_path: Path) -> None:
+    study = changed(("objectives: {decode", "uncertainty: {samples: 64, seed: 3}\nobjectives: {decode"))
+    run = dse.sweep(study, out=tmp_path / "run")
+    found = page_data(run)["spreads"]
+    assert found["objectives"] == list(run.objectives)
+    row = int(next(iter(found["rows"])))
+    spread = found["rows"][str(row)]
+    point = int(run.front()["point"].iloc[row])
+    drawn = objective_samples(run.problem, np.array([point]), samples=64, seed=3)
+    for x, y in ((0, 2), (3, 1)):
+        names = [found["objectives"][k] for k in (x, y)]
+        corners = ellipse(drawn[names[0]][:, 0], drawn[names[1]][:, 0])
+        bent = np.stack([np.log(corners[:, i]) if spread["logs"][k] else corners[:, i] for i, k in enumerate((x, y))])
+        away = bent - np.array([[spread["mean"][k]] for k in (x, y)])
+        covariance = np.array([[spread["covariance"][a][b] for b in (x, y)] for a in (x, y)])
+        radii = np.sqrt(np.einsum("ik,ij,jk->k", away, np.linalg.inv(covariance), away))
+        assert radii == pytest.approx(found["radius"], rel=1e-6)
+
+
+def test_a_study_without_uncertainty_has_no_ellipses(whole: dict[str, Any]) -> None:
+    assert whole["spreads"] is None
 
 
 def test_the_picks_are_the_best_of_each_objective(small_run: Run, whole: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from dse.serve.growing import Sweeps, most_points
 from dse.serve.guard import Guard
 from dse.serve.views import start, view
 
-SHARED = ("data", "scales", "roofline", "design")
+SHARED = ("data", "scales", "roofline", "bars", "design")
 """Scripts of a report that the page uses too."""
 
 SCRIPTS = ("state", "controls", "front", "compare", "exports", "page")
@@ -73,11 +73,19 @@ def page_text(base: Base) -> str:
 
 
 def _answered(answer: Answer, base: Base, sweeps: Sweeps, body: bytes) -> Response:
-    """Answer what a page asks, or say what is wrong with it."""
+    """Answer what a page asks, or say what is wrong with it.
+
+    A value that is not possible is an answer like any other, with ``problems``: people try such values, and a browser
+    notes every status of 400 or more as an error of the page.
+    """
     try:
-        return JSONResponse(answer(base, sweeps, json_of(body)))
+        asked = json_of(body)
     except StudyError as error:
-        return JSONResponse({"error": _told(error)}, status_code=422)
+        return JSONResponse({"error": str(error)}, status_code=422)
+    try:
+        return JSONResponse(answer(base, sweeps, asked))
+    except StudyError as error:
+        return JSONResponse({"problems": _problems(error)})
     except DseError as error:
         return JSONResponse({"error": str(error)}, status_code=500)
 
@@ -87,10 +95,10 @@ async def _failed(_: Request, __: Exception) -> Response:
     return JSONResponse({"error": "this failed; the terminal of the server says how"}, status_code=500)
 
 
-def _told(error: StudyError) -> str:
-    """Every problem of an error, without the paths of this machine's files."""
-    parts = [f"{part.key}: {part.message}" if part.key else part.message for part in error.problems]
-    return "; ".join(dict.fromkeys(parts))
+def _problems(error: StudyError) -> list[dict[str, str]]:
+    """Every problem of an error with its place in the study, without the paths of this machine's files."""
+    told = dict.fromkeys((part.key or "", part.message) for part in error.problems)
+    return [{"key": key, "message": message} for key, message in told]
 
 
 def _view(base: Base, _: Sweeps, data: dict[str, Any]) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 
 from dse.designs import STUDY_KEYS, design_columns
 from dse.errors import StudyError, did_you_mean, shown
-from dse.serve.base import TECHNOLOGY_FIELDS, Base, Value
+from dse.serve.base import Base
+from dse.serve.controls import Value, as_value
 from dse.study import Study
 from roofline.accelerators import Accelerator, find
 from sweeps.problem import Problem
@@ -21,7 +22,6 @@ MOST_COMPARED = 4
 
 MOST_LETTERS = 200
 MOST_NUMBER = 1e30
-_WHOLE = ("batch", "prompt_tokens", "output_tokens", "chips")
 
 
 @dataclass(frozen=True)
@@ -102,33 +102,35 @@ def _other(base: Base, fields: Mapping[str, Value], data: object) -> Design:
     _known_keys(data, ("fields", "design"))
     own = _fields(base, _mapping(data, "fields"))
     for path in own:
-        if path not in {f"technology.{name}" for name in TECHNOLOGY_FIELDS}:
+        if not path.startswith("technology."):
             raise StudyError(f"others: {path} is the same for all that is compared")
     return Design(*base.at({**fields, **own}), _columns(base, _mapping(data, "design")))
 
 
 def _fields(base: Base, given: Mapping[str, Any]) -> dict[str, Value]:
-    known = base.fields
-    return {path: _value(base, known, path, value) for path, value in given.items()}
+    return {path: _value(base, path, value) for path, value in given.items()}
 
 
-def _value(base: Base, known: Mapping[str, Value], path: str, value: object) -> Value:
+def _value(base: Base, path: str, value: object) -> Value:
     """A value that the page may set; words only those it offers, so that none is ever the path of a file."""
-    if path not in known:
-        raise StudyError(f"there is no field {shown(path)} to set{did_you_mean(path, known)}")
-    if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > MOST_LETTERS:
-        raise StudyError(f"{path}: expected a word or a whole number, got {shown(value)}")
-    word = path.split(".", 2)[2] if path.startswith("workloads.") else path
-    if word.rsplit(".", 1)[-1] in _WHOLE:
-        text = str(value).strip()
-        return int(text) if text.isdecimal() and text.isascii() and len(text) <= 18 else text
-    offered = base.choices[word]
+    if path not in base.controls:
+        raise StudyError(f"there is no field {shown(path)} to set{did_you_mean(path, base.controls)}")
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > MOST_LETTERS:
+        raise StudyError(f"expected a word or a number, got {shown(value)}", key=path)
+    if not isinstance(value, str) and not _sound(value):
+        raise StudyError(f"expected a smaller number, got {shown(value)}", key=path)
+    control = base.controls[path]
+    if not control.words:
+        return as_value(control.kind, value.strip() if isinstance(value, str) else value)
+    offered = base.choices[control.words]
     if value not in offered:
-        raise StudyError(f"{path}: expected one of {_listed(offered)}, got {shown(value)}{_near(value, offered)}")
+        raise StudyError(f"expected one of {_listed(offered)}, got {shown(value)}{_near(value, offered)}", key=path)
+    assert isinstance(value, str)
     return value
 
 
 def _listed(words: list[str]) -> str:
+    words = [word for word in words if word]
     return ", ".join(words[:12]) + (f" and {len(words) - 12} others" if len(words) > 12 else "")
 
 

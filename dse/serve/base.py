@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +15,10 @@ from dse.catalogs import Models, models_beside
 from dse.designs import STUDY_KEYS
 from dse.plan import problem_of
 from dse.runs import Run, load, open_run
+from dse.serve.controls import Control, Value, choices_of, controls_of
+from dse.serve.setting import applied
 from dse.study import Study
-from dse.study_paths import Tree, put, targets_of
+from dse.study_paths import Tree
 from results.columns import COLUMNS
 from results.front import knee
 from roofline.accelerators import Accelerator, accelerators
@@ -25,24 +26,11 @@ from roofline.catalog import model_names
 from sweeps.problem import Problem
 from sweeps.space import DESIGN_COLUMNS
 
-WORKLOAD_FIELDS = (
-    *("model", "batch", "prompt_tokens", "output_tokens"),
-    *("precision.weights", "precision.activations", "precision.kv_cache"),
-)
-TECHNOLOGY_FIELDS = ("node", "dram_kind", "flash_kind", "pim", "sram_style", "datapath", "prices")
-DEPLOYMENT_FIELDS = ("segment", "grid", "chips")
-MODELLING_FIELDS = ("efficiency", "runtime")
-
-MOST_WORKLOADS = 4
-"""Workloads of a mix that the page can set; those beyond stay as the study has them."""
-
 AROUND = 16.0
 """A slider of a dimension with one value reaches this factor below and above it."""
 
 _MOST_CACHED = 64
 _SAMPLE = 4096
-
-Value = str | int
 
 
 @dataclass(frozen=True)
@@ -95,8 +83,6 @@ class Base:
             If a value is not possible there.
         """
         changed = {path: value for path, value in fields.items() if value != self.fields[path]}
-        if changed.get("modelling.efficiency", self.fields["modelling.efficiency"]) != "calibrated":
-            changed.pop("modelling.runtime", None)
         key = tuple(sorted(changed.items(), key=lambda item: item[0]))
         found = self._known.get(key)
         if found is None:
@@ -110,17 +96,12 @@ class Base:
 
     def _changed(self, changed: Mapping[str, Value]) -> Study:
         tree = copy.deepcopy(self._tree)
-        del tree["design"]
-        for path, value in changed.items():
-            for target in targets_of(path, tree):
-                put(tree, target, value)
-        if "deployment.chips" in changed and isinstance(tree["deployment"].get("parallel"), dict):
-            tree["deployment"]["parallel"].pop("tensor", None)  # it is what `chips` leaves
+        applied(tree, self.controls, {**self.fields, **changed}, changed)
         return self.study.with_sections(tree)
 
     @cached_property
     def _tree(self) -> Tree:
-        return self.study.tree()
+        return self.study.tree(design=False)
 
     @cached_property
     def devices(self) -> tuple[Accelerator, ...]:
@@ -137,40 +118,19 @@ class Base:
         return list(dict.fromkeys([*own, *model_names()]))
 
     @cached_property
+    def controls(self) -> dict[str, Control]:
+        """Everything that the page can set, by its path."""
+        return {control.path: control for control in controls_of(self.study)}
+
+    @cached_property
     def fields(self) -> dict[str, Value]:
-        """Every field that the page can set, by its path in a study, with its value in this one, where it has one."""
-        tree = self._tree
-        found: dict[str, Value] = {}
-        for number in range(min(len(tree["workloads"]), MOST_WORKLOADS)):
-            for name in WORKLOAD_FIELDS:
-                found[f"workloads.{number}.{name}"] = _standing(tree["workloads"][number], name)
-        found |= {f"technology.{name}": _standing(tree["technology"], name) for name in TECHNOLOGY_FIELDS}
-        found |= {f"deployment.{name}": _standing(tree["deployment"], name) for name in DEPLOYMENT_FIELDS}
-        found["deployment.chips"] = self.study.deployment.layout.chips
-        found["modelling.efficiency"] = self.study.modelling.efficiency.label
-        found["modelling.runtime"] = self.study.modelling.runtime or "other"
-        return {path: value for path, value in found.items() if value is not None}
+        """Value of every control in the study."""
+        return {path: control.start for path, control in self.controls.items()}
 
     @cached_property
     def choices(self) -> dict[str, list[str]]:
-        """What each field of words may be, by the path of the field; workloads without their number."""
-        known = self.study.vocabulary
-        own = self.study.modelling.efficiency.label
-        return {
-            "model": self.model_names(),
-            **{f"precision.{name}": list(known.formats) for name in ("weights", "activations", "kv_cache")},
-            "technology.node": list(known.nodes),
-            "technology.dram_kind": list(known.dram_kinds),
-            "technology.flash_kind": list(known.flash_kinds),
-            "technology.pim": list(known.pims),
-            "technology.sram_style": list(known.sram_styles),
-            "technology.datapath": list(known.datapaths),
-            "technology.prices": list(known.prices),
-            "deployment.segment": list(known.segments),
-            "deployment.grid": list(known.grids),
-            "modelling.efficiency": list(dict.fromkeys([own, "ideal", "calibrated"])),
-            "modelling.runtime": list(known.runtimes),
-        }
+        """What controls of words may be."""
+        return choices_of(self.study, tuple(self.controls.values()), self.model_names())
 
     @cached_property
     def start(self) -> dict[str, float]:
@@ -224,10 +184,3 @@ def fixed(study: Study) -> Study:
     """Return a study with the first value of each scenario axis, and without what belongs to a sweep of it only."""
     at = study.at([axis.values[0] for axis in study.scenario_axes]) if study.scenario_axes else study
     return replace(at, baselines=(), baseline_devices=(), candidates={}, uncertainty=None)
-
-
-def _standing(tree: Tree, path: str) -> Any:
-    holder: Any = tree
-    for key in path.split("."):
-        holder = holder.get(key) if isinstance(holder, dict) else None
-    return holder

@@ -20,9 +20,9 @@ def front_of_run(base: Base) -> dict[str, Any] | None:
         return None
     run = base.run
     front = run.front()
-    own = {path for path in base.fields if not path.startswith("workloads.")}
+    own = {path.replace("workloads.0.", "workloads.*.") for path in base.fields} | set(base.fields)
     for axis in run.study.scenario_axes:
-        if axis.path not in own and not axis.path.startswith("workloads."):
+        if axis.path not in own:
             front = front[front[axis.path] == axis.values[0]]
     kept = [n for n in front.columns if not str(n).startswith("margin_") and n not in ("feasible", "reason")]
     rows = front[kept]

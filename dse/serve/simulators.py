@@ -23,11 +23,15 @@ Tree = dict[str, Any]
 
 LLMCOMPASS_NOTE = (
     "compute, SRAM (as global buffer), DRAM and links are of the design; the shape of a core, its SRAM and registers, "
-    "and packets are those of LLMCompass's configs/GA100.json; memory_protocol and pins serve its area model only"
+    "and packets are those of LLMCompass's configs/GA100.json; memory_protocol, the name of the link and process_node "
+    "(7nm, 6nm and 5nm are known there, others are the nearest of them) serve its area model only"
 )
+LLMCOMPASS_NODES = ("7nm", "6nm", "5nm")
+"""Nodes that LLMCompass's area model knows; it looks for the digit, so that 16nm would pass for 6nm."""
+
 VIDUR_NOTE = (
-    "fields of vidur/config/device_sku_config.py: add a device with these to Vidur; it also needs profiles of the "
-    "operators, measured on the device, which a design does not have yet"
+    "device: fields of vidur/config/device_sku_config.py, node: of node_sku_config.py; add both to Vidur. It also "
+    "needs profiles of the operators, measured on the device, which a design does not have yet"
 )
 
 
@@ -50,6 +54,7 @@ def llmcompass(design: Design) -> Tree:
        Inference", ISCA 2024; ``configs/GA100.json`` and ``template_to_system`` in PrincetonUniversity/LLMCompass.
     """
     tree, scenario = _template(), design.problem.scenario(0)
+    node = _known_node(design.study.technology.node)
     device = tree["device"]
     core, clock_hz = device["compute_chiplet"]["core"], device["frequency_Hz"]
     array = core["systolic_array"]
@@ -64,7 +69,6 @@ def llmcompass(design: Design) -> Tree:
     io_die = device["io"]
     tree["name"], tree["device_count"], tree["_note"] = design.study.name, chips, LLMCOMPASS_NOTE
     tree["interconnect"]["link"] |= {
-        "name": "link",
         "bandwidth_per_direction_byte": link,
         "bandwidth_both_directions_byte": 2 * link,
         "latency_second": _one(scenario.constants["link_latency_s"]),
@@ -74,11 +78,11 @@ def llmcompass(design: Design) -> Tree:
     device["compute_chiplet"] |= {
         "physical_core_count": cores,
         "core_count": cores,
-        "process_node": design.study.technology.node,
+        "process_node": node,
     }
     device["memory_protocol"] = "HBM2e" if design.study.technology.dram_kind.startswith("hbm") else "DDR5"
     io_die |= {
-        "process_node": design.study.technology.node,
+        "process_node": node,
         "global_buffer_MB": known["sram_bytes"] / 2**20,
         "physical_global_buffer_MB": known["sram_bytes"] / 2**20,
         "global_buffer_bandwidth_per_cycle_byte": known["sram_bytes_per_s"] / frequency_hz,
@@ -91,27 +95,36 @@ def llmcompass(design: Design) -> Tree:
 
 
 def vidur(design: Design) -> Tree:
-    """Return a design as the fields of a device of Vidur; its GB are 2**30 byte (``memory_planner.py``).
+    """Return a design as the fields of a device of Vidur and of a node of it; its GB are 2**30 byte.
 
     Raises
     ------
     StudyError
-        If the design has less memory than the smallest that Vidur can say, 1 GB.
+        If the design has less memory than the smallest that Vidur can say, 1 GB, or is slower than 1 TFLOP/s.
 
     References
     ----------
     .. [1] Agrawal et al., "Vidur: A Large-Scale Simulation Framework For LLM Inference", MLSys 2024;
-       ``vidur/config/device_sku_config.py`` in microsoft/vidur.
+       ``vidur/config/device_sku_config.py`` and ``node_sku_config.py`` in microsoft/vidur; the unit of memory is that
+       of its ``memory_planner.py``.
     """
     memory = int(_one(design.columns["dram_bytes"]) // 2**30)
+    tflops = round(_one(design.columns["compute_flop_per_s"]) / 1e12)
     if memory < 1:
         raise StudyError("Vidur counts whole GB of memory, and this design has less than one")
+    if tflops < 1:
+        raise StudyError("Vidur counts whole TFLOP/s, and this design has less than one")
     return {
-        "fp16_tflops": round(_one(design.columns["compute_flop_per_s"]) / 1e12),
-        "total_memory_gb": memory,
-        "num_devices_per_node": design.problem.scenario(0).deployment.parallel.chips,
+        "device": {"fp16_tflops": tflops, "total_memory_gb": memory},
+        "node": {"num_devices_per_node": design.problem.scenario(0).deployment.parallel.chips},
         "_note": VIDUR_NOTE,
     }
+
+
+def _known_node(name: str) -> str:
+    """The node of LLMCompass's area model that is nearest to one of ours."""
+    size_nm = float(name.removesuffix("nm"))
+    return min(LLMCOMPASS_NODES, key=lambda known: abs(float(known.removesuffix("nm")) - size_nm))
 
 
 def _template() -> Tree:

@@ -74,6 +74,7 @@ def start(base: Base) -> dict[str, Any]:
         "study": study.digest()[:12],
         "run": None if base.run is None else str(base.run.path.name),
         "fields": base.fields,
+        "controls": [vars(control) for control in base.controls.values()],
         "choices": base.choices,
         "sliders": [{**vars(slider), **_shown(slider), "start": base.start[slider.column]} for slider in base.sliders],
         "devices": [[chip.name, chip.title or chip.name] for chip in base.devices],
@@ -125,7 +126,10 @@ def _device(base: Base, design: Design, chip: Accelerator) -> dict[str, Any]:
         return {**told, "columns": {}, "note": f"does not fit ({format_quantity(found.missing_bytes, 'byte')} missing)"}
     costs = [name for name in COMPARED if name not in DESIGN_COLUMNS]
     missing = {fact for name in costs for fact in found.missing_facts(name) if fact in vars(chip)}
-    note = f"not published: {', '.join(sorted(missing))}" if missing else ""
+    notes = [f"not published: {', '.join(sorted(missing))}"] if missing else []
+    if scenario.pool is not None:
+        notes.append("processes prompts itself")
+    note = "; ".join(notes)
     return {**told, "columns": {name: float(value) for name, value in found.columns.items()}, "note": note}
 
 

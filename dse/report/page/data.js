@@ -8,6 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const BOUND = {
   compute: "matrix compute", vector: "vector units", sram: "SRAM", dram: "DRAM", flash: "flash", link: "links",
   overhead: "overhead", "power cap": "power cap", "pim compute": "compute in memory", "pim bytes": "bytes in memory",
+  launch: "launches and host", static: "static power",
 };
 
 function element(name, attributes = {}, ...children) {

@@ -13,6 +13,8 @@ from dse.efficiency_text import short_efficiency
 from dse.pictures import cloud, minimized
 from dse.report.empty_fronts import no_front
 from dse.report.page.designs import Taken
+from dse.report.page.maps import binding_maps
+from dse.report.page.spreads import spreads
 from dse.report.searches import counts, no_exact_front
 from dse.technologies import study_rows
 from results.columns import COLUMNS, Column
@@ -75,10 +77,13 @@ def page_data(run: Run) -> dict[str, Any]:
         one["name"] for one in columns if one["kind"] in ("design", "scenario") and rows[one["name"]].nunique() > 1
     ]
     picks = _picks(run, rows)
-    taken = Taken(study, objectives)
+    taken = Taken(study, objectives, energy=True)
+    points = rows["point"].tolist()
     for position in _order(rows, [pick["row"] for pick in picks], next(iter(objectives))):
         if taken.bytes < MOST_TAKEN_BYTES:
-            taken.add_point(position, run.problem, int(rows["point"].iloc[position]))
+            taken.add_point(position, run.problem, int(points[position]))
+    held = [int(row) for row in taken.data()["designs"]]
+    best = dict.fromkeys(pick["row"] for pick in picks)
     return found | {
         "count": len(rows),
         "columns": columns,
@@ -90,6 +95,8 @@ def page_data(run: Run) -> dict[str, Any]:
             {"label": mark.label, "note": mark.note, "values": {k: _plain(v) for k, v in mark.values.items()}}
             for mark in marks(run, front)
         ],
+        "spreads": spreads(run, held, [points[row] for row in held]),
+        "maps": binding_maps(run.problem, [(row, int(points[row])) for row in best]),
         **taken.data(),
     }
 

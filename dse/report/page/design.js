@@ -12,8 +12,12 @@ function drawDesign() {
     const width = Math.max(300, body.clientWidth - 2);
     const roof = roofline(taken, width);
     if (roof) parts.push(element("h3", {}, "Roofline"), element("div", { class: "picture" }, roof[0]), roof[1]);
-    parts.push(element("h3", {}, "Time"), ...taken.phases.map(phaseBar), ...taken.phases.map(operators));
-    parts.push(element("h3", {}, "Joules, dollars, grams"), ...DATA.ledger_columns.map((name, i) => ledger(name, taken.ledgers[i])).filter((node) => node));
+    const energy = energyRoofline(taken.energy, width);
+    if (energy) parts.push(element("h3", {}, "Energy roofline"), element("div", { class: "picture", id: "energy-roofline" }, energy[0]), energy[1]);
+    const bars = DATA.ledger_columns.map((name, i) => (taken.ledgers[i].total === null ? null : partsBar(name, taken.ledgers[i])));
+    parts.push(element("h3", {}, "What it consists of"), element("div", { id: "consists" }, ...taken.phases.map(phaseBar), ...bars.filter((bar) => bar)));
+    parts.push(element("h3", {}, "Operators"), ...taken.phases.map(operators));
+    parts.push(element("h3", {}, "Joules, dollars, grams, by constant"), ...DATA.ledger_columns.map((name, i) => ledger(name, taken.ledgers[i])).filter((node) => node));
   }
   body.replaceChildren(...parts);
 }

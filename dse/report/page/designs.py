@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dse.energy_points import energy_picture
 from roofline.precision import native_format
 from sweeps.evaluate import evaluate
 from sweeps.factors import machine_of
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from dse.study import Study
     from sweeps.problem import Problem
 
-ALWAYS = ("energy_j_per_token", "price_usd")
+ALWAYS = ("energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken", "price_usd")
 """Columns whose ledger every page shows, beside those of the objectives."""
+
+CURVE_STEPS, CURVE_DIGITS = 32, 6
+"""Of the curves of an energy roofline: they are pictures, no numbers to take along."""
 
 
 class Taken:
@@ -35,6 +40,8 @@ class Taken:
         Whose workloads name the phases.
     columns : iterable of str
         Columns whose ledgers are wanted, where they have one; those of :data:`ALWAYS` come too.
+    energy : bool
+        Whether their energy rooflines are wanted.
 
     Attributes
     ----------
@@ -42,8 +49,8 @@ class Taken:
         Room that the designs so far take in the page.
     """
 
-    def __init__(self, study: Study, columns: Iterable[str]) -> None:
-        self.study = study
+    def __init__(self, study: Study, columns: Iterable[str], *, energy: bool = False) -> None:
+        self.study, self.energy = study, energy
         self.ledger_columns = [name for name in dict.fromkeys((*columns, *ALWAYS)) if name in LEDGERS]
         self._words: dict[str, int] = {}
         self._constants: dict[str, list[str]] = {}
@@ -78,6 +85,8 @@ class Taken:
             "phases": [self._phase(name, phase) for name, phase in phases.items()],
             "ledgers": [self._ledger(one) for one in ledgers(columns, scenario, self.ledger_columns)],
         }
+        if self.energy:
+            found["energy"] = self._energy(columns, scenario)
         self._designs[str(row)] = found
         self.bytes += len(json.dumps(found, separators=(",", ":")))
 
@@ -94,6 +103,16 @@ class Taken:
                 for row in phase.operators
             ],
         }
+
+    def _energy(self, columns: Columns, scenario: Scenario) -> dict[str, Any]:
+        with np.errstate(all="ignore"):
+            found = energy_picture(columns, scenario, CURVE_STEPS)
+        points = [
+            [self._word(p.name), self._word(p.group), p.intensity_flop_per_byte, p.flop_per_j, p.share, p.mostly]
+            for p in found.points
+        ]
+        curves = [[c.name, _drawn(c.intensity_flop_per_byte), _drawn(c.flop_per_j)] for c in found.curves]
+        return {"points": points, "curves": curves, "balances": [list(one) for one in found.balances]}
 
     def _ledger(self, ledger: Ledger) -> dict[str, Any]:
         for entry in ledger.entries:
@@ -119,6 +138,10 @@ def _ceilings(columns: Columns, scenario: Scenario) -> dict[str, Any]:
                 rates[native.name] = _one(machine.flop_per_s) * machine.rates.get(native.name, native.rate_relative)
     memory = {"DRAM": machine.dram_bytes_per_s, "SRAM": machine.sram_bytes_per_s, "flash": machine.flash_bytes_per_s}
     return {"memory": {name: _one(rate) for name, rate in memory.items() if _one(rate) > 0}, "compute": rates}
+
+
+def _drawn(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.{CURVE_DIGITS}g}") for value in values]
 
 
 def _one(value: object) -> float:

@@ -16,7 +16,10 @@ from dse.report.page.data import page_data
 if TYPE_CHECKING:
     from dse.runs import Run
 
-SCRIPTS = ("data", "state", "scales", "parallel", "scatter", "table", "roofline", "design", "page")
+SCRIPTS = (
+    *("data", "state", "scales", "parallel", "ellipses", "scatter", "table", "map"),
+    *("roofline", "energy", "bars", "design", "page"),
+)
 """In the order in which they stand in the page: later ones call earlier ones."""
 
 

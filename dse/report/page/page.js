@@ -63,11 +63,21 @@ function draw(what) {
   if (what === "select") drawDesign();
 }
 
+function drawWhatBinds() {
+  const known = Boolean(DATA.maps);
+  byId("binding").hidden = !known;
+  if (known) {
+    drawMapChoices();
+    drawMaps();
+  }
+}
+
 function start() {
   if (!DATA.count) {
     for (const one of document.querySelectorAll("[data-front]")) one.hidden = true;
     byId("picks").replaceChildren(element("pre", {}, DATA.nothing));
   }
+  if (DATA.count) drawWhatBinds();
   drawHeader();
   drawConstants();
   drawProvenance();
@@ -83,7 +93,10 @@ function start() {
   listen(draw);
   turnTo(state.selected);
   draw("select");
-  const again = () => draw("select");
+  const again = () => {
+    draw("select");
+    if (DATA.maps) drawMaps();
+  };
   let wait = 0;
   let width = window.innerWidth;
   window.addEventListener("resize", () => {

@@ -19,7 +19,7 @@ function roofline(design, width) {
   const across = logScale(Math.min(...xs) / 2, Math.max(...xs) * 4, left, width - right);
   const up = logScale(Math.min(...ys) / 2.5, Math.max(...ys) * 2, height - bottom, top);
   const picture = drawn("svg", { width, height, role: "img", "aria-label": "Roofline of this design; the operators stand in the tables below" });
-  picture.append(roofAxes(across, up, width));
+  picture.append(roofAxes(across, up, width, "rate reached"));
   const line = (x1, y1, x2, y2, kind) => drawn("line", { class: kind, x1: across.at(x1), y1: up.at(y1), x2: across.at(x2), y2: up.at(y2) });
   const ridge = top_ / dram;
   const start = Math.max(across.least, up.least / dram);
@@ -33,9 +33,10 @@ function roofline(design, width) {
       drawn("text", { x: width - right, y: up.at(peak) - 19, class: "tick end" }, `${name} ${rate(peak, "FLOP/s")}`));
   }
   const phases = [...new Set(points.map((point) => point.phase))];
-  for (const point of [...points].sort((one, other) => other.share - one.share)) picture.append(operatorMark(point, phases, across, up));
+  const told = (point) => `${point.phase}: ${point.name}, ${percent(point.share)} of the time, bound by ${BOUND[point.bound] || point.bound}`;
+  for (const point of [...points].sort((one, other) => other.share - one.share)) picture.append(operatorMark(point, phases, across, up, told));
   picture.append(...operatorNames(points, across, up, width));
-  return [picture, roofLegend(points, phases)];
+  return [picture, roofLegend(points, phases, "larger: more of the phase's time")];
 }
 
 function logScale(least, most, from, to) {
@@ -43,13 +44,13 @@ function logScale(least, most, from, to) {
   return { least, most, at: (number) => from + ((Math.log(number) - low) / span) * (to - from) };
 }
 
-function roofAxes(across, up, width) {
+function roofAxes(across, up, width, beside) {
   const { left, right, top, bottom, height } = ROOF;
   const group = drawn("g", { class: "axis" },
     drawn("line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
     drawn("line", { x1: left, x2: left, y1: top, y2: height - bottom }),
     drawn("text", { x: (left + width - right) / 2, y: height - 8, class: "title" }, "operational intensity [FLOP/byte of DRAM]"),
-    drawn("text", { x: 13, y: (top + height - bottom) / 2, class: "title", transform: `rotate(-90 13 ${(top + height - bottom) / 2})` }, "rate reached"));
+    drawn("text", { x: 13, y: (top + height - bottom) / 2, class: "title", transform: `rotate(-90 13 ${(top + height - bottom) / 2})` }, beside));
   for (const number of ticks(across.least, across.most, true)) {
     const x = across.at(number);
     group.append(drawn("line", { x1: x, x2: x, y1: height - bottom, y2: height - bottom + 4 }),
@@ -64,9 +65,9 @@ function roofAxes(across, up, width) {
 }
 
 // A circle for the first phase, a square for the second; filled in the colour of what binds it, as large as its time.
-function operatorMark(point, phases, across, up) {
+function operatorMark(point, phases, across, up, saying) {
   const radius = 3 + 12 * Math.sqrt(Math.min(1, point.share));
-  const told = drawn("title", {}, `${point.phase}: ${point.name}, ${percent(point.share)} of the time, bound by ${BOUND[point.bound] || point.bound}`);
+  const told = drawn("title", {}, saying(point));
   const [x, y] = [across.at(point.x), up.at(point.y)];
   const square = phases.indexOf(point.phase) % 2 === 1;
   const mark = square
@@ -98,11 +99,11 @@ function boundColour(bound) {
   return `var(--bound-${bound.replaceAll(" ", "-")}, var(--muted))`;
 }
 
-function roofLegend(points, phases) {
+function roofLegend(points, phases, more) {
   const kinds = new Map(phases.map((phase, i) => [phase.split(",")[0], i % 2 ? "■" : "●"]));
   const shapes = [...kinds].map(([phase, shape]) => element("li", {}, element("span", { class: "shape", "aria-hidden": "true" }, shape), phase));
   const bounds = [...new Set(points.map((point) => point.bound))].map((bound) => boundItem(bound));
-  return element("ul", { class: "legend" }, ...shapes, ...bounds, element("li", {}, "larger: more of the phase's time"));
+  return element("ul", { class: "legend" }, ...shapes, ...bounds, element("li", {}, more));
 }
 
 function boundItem(bound, more = "") {

@@ -14,7 +14,11 @@ function drawChoices() {
     }, ...options.map(([name, told]) => element("option", { value: name, selected: (state[key] || "") === name }, told))));
   const named = choices.map((name) => [name, label(name)]);
   byId("scatter-choice").replaceChildren(
-    menu("across", "x", named), menu("up", "y", named), menu("colour", "colour", [["", "one colour"], ...named]));
+    menu("across", "x", named), menu("up", "y", named), menu("colour", "colour", [["", "one colour"], ...named]),
+    ...(DATA.spreads ? [element("label", {}, element("input", { type: "checkbox", id: "choose-spreads", checked: state.spreads, onchange: ({ target }) => {
+      state.spreads = target.checked;
+      notify("axes");
+    } }), " uncertainty of the constants")] : []));
 }
 
 function marksAt(name) {
@@ -28,9 +32,11 @@ function drawScatter() {
   const { x, y } = state;
   const cloudX = DATA.cloud[x] || [];
   const cloudY = DATA.cloud[y] || [];
-  const behind = cloudX.length && cloudY.length;
-  const across = scale(x, left + 10, width - right - 10, behind ? [...cloudX, ...marksAt(x)] : marksAt(x), spread(x, behind ? cloudX : []));
-  const up = scale(y, height - bottom - 10, top + 10, behind ? [...cloudY, ...marksAt(y)] : marksAt(y), spread(y, behind ? cloudY : []));
+  const rings = ellipses(x, y);
+  const behind = cloudX.length && cloudY.length && !rings.length; // the front fills the picture beside ellipses
+  const beside = [0, 1].map((k) => [...(behind ? [cloudX, cloudY][k] : []), ...rings.flatMap(([, corners]) => corners.map((corner) => corner[k]))]);
+  const across = scale(x, left + 10, width - right - 10, [...beside[0], ...marksAt(x)], spread(x, beside[0]));
+  const up = scale(y, height - bottom - 10, top + 10, [...beside[1], ...marksAt(y)], spread(y, beside[1]));
   const [node, pen] = canvas(width, height);
   if (behind) {
     pen.fillStyle = themed("--cloud");
@@ -51,6 +57,7 @@ function drawScatter() {
   }
   const overlay = drawn("svg", { width, height, role: "img", "aria-label": `${label(y)} over ${label(x)}: ${keptRows.length} designs; the table below has their numbers` });
   overlay.append(scatterAxes(across, up, width));
+  overlay.append(...drawEllipses(rings, across, up));
   const legend = drawMarks(overlay, across, up, x, y);
   if (state.selected !== null && place(state.selected)) {
     const [cx, cy] = place(state.selected);
@@ -62,7 +69,7 @@ function drawScatter() {
   byId("scatter-legend").replaceChildren(
     state.colour ? colourLegend(state.colour) : element("li", {}, swatch("--front"), "front"),
     ...(behind ? [element("li", {}, swatch("--cloud"), "other feasible designs, a sample")] : []),
-    ...legend);
+    ...ellipseLegend(rings), ...legend);
 }
 
 function spread(name, others) {

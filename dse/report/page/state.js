@@ -7,6 +7,7 @@ const state = {
   x: OBJECTIVES[0],
   y: OBJECTIVES[1] || DATA.axes.find((name) => name !== OBJECTIVES[0]) || OBJECTIVES[0],
   colour: null,
+  spreads: Boolean(DATA.spreads), // ellipses in the place of the designs behind the front
 };
 const listeners = [];
 let keptRows = [];

@@ -40,8 +40,8 @@ function drawCompared(view) {
   const head = element("tr", {}, element("td"), ...columns.map(({ title, buttons }) => element("th", { scope: "col" }, title, ...(buttons ? [element("span", { class: "bar" }, ...buttons)] : []))));
   const numbers = DATA.compared.map((name) => element("tr", {}, element("th", { scope: "row" }, label(name)),
     ...columns.map(({ found }) => element("td", { "data-compared": name, "data-value": String(found[name] ?? null) }, found[name] === undefined ? "-" : shown(name, found[name])))));
-  const words = columns.length > 1 ? Object.keys(technologyOf(state.fields)).map((path) => element("tr", {}, element("th", { scope: "row" }, LABELS[path.split(".")[1]]),
-    ...columns.map(({ fields }) => element("td", {}, String(fields[path] ?? "-"))))) : [];
+  const words = columns.length > 1 ? Object.keys(technologyOf(state.fields)).map((path) => element("tr", {}, element("th", { scope: "row" }, called(path)),
+    ...columns.map(({ fields }) => element("td", {}, String(fields[path] || "-"))))) : [];
   const notes = element("tr", {}, element("th", { scope: "row" }, "limits"), ...columns.map(({ note }, i) => element("td", { class: "note" }, note || (i <= state.others.length ? "kept" : ""))));
   byId("compared").replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...numbers, ...words, notes)));
 }

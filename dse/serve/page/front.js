@@ -18,7 +18,7 @@ function drawSweepChoice() {
 }
 
 async function begin() {
-  const found = await ask("/api/sweep", { fields: state.fields, design: state.design, points: Number(byId("points").value) });
+  const found = await ask("/api/sweep", { fields: changedFields(), design: state.design, points: Number(byId("points").value) });
   if (found === null) return;
   complain("");
   front = found;
@@ -163,7 +163,7 @@ function takeRow(row) {
     const value = front.rows[name][row];
     for (const path of Object.keys(DATA.fields)) {
       if (path === name || (name.startsWith("workloads.*.") && path.startsWith("workloads.") && path.split(".").slice(2).join(".") === name.slice(12))) {
-        fields[path] = choicesOf(path) ? String(value) : value;
+        fields[path] = String(value);
       }
     }
   }

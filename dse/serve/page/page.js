@@ -16,6 +16,7 @@ async function changed() {
       continue;
     }
     complain("");
+    clearWrong();
     document.body.classList.remove("waiting");
     shownView = view;
     DATA.words = view.words;
@@ -49,33 +50,10 @@ function drawView() {
   byId("facts").replaceChildren(facts(0));
   drawTime();
   const parts = shownView.designs[0].ledgers;
-  const colours = new Map(parts.flatMap((one) => one.parts).map(([part]) => part).filter((part, i, all) => all.indexOf(part) === i).map((part, i) => [part, PARTS[i % PARTS.length]]));
-  redrawn("ledgers", DATA.ledger_columns.flatMap((name, i) => (parts[i].total === null ? [] : [element("div", {}, partsBar(name, parts[i], colours), partsTable(name, parts[i]))])));
+  redrawn("ledgers", DATA.ledger_columns.flatMap((name, i) => (parts[i].total === null ? [] : [element("div", {}, partsBar(name, parts[i]), partsTable(name, parts[i]))])));
   if (!byId("ledgers").children.length) byId("ledgers").replaceChildren(element("p", { class: "quiet" }, "A design that cannot be built has no costs."));
   drawCompared(shownView);
   if (front && front.ended) drawFront();
-}
-
-const PARTS = ["dram", "compute", "sram", "vector", "flash", "power-cap", "overhead", "link"].map((name) => `var(--bound-${name})`);
-const LEAST_NAMED = 0.03;
-
-// A column as one bar of its parts; what a part takes away is in the table below.
-function partsBar(name, { total, parts }, colours) {
-  const bar = element("div", { class: "stacked", "aria-hidden": "true" });
-  const positive = parts.filter(([, amount]) => amount > 0);
-  const whole = positive.reduce((sum, [, amount]) => sum + amount, 0);
-  for (const [part, amount] of positive) {
-    const piece = element("span", { title: `${DATA.words[part]} ${percent(amount / total)}` });
-    piece.style.width = `${(100 * amount) / whole}%`;
-    piece.style.background = colours.get(part);
-    bar.append(piece);
-  }
-  const named = positive.filter(([, amount]) => amount >= LEAST_NAMED * total).map(([part, amount]) => {
-    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = colours.get(part);
-    return element("li", {}, swatch, `${DATA.words[part]} ${percent(amount / total)}`);
-  });
-  return element("div", { class: "phase" }, element("p", {}, element("strong", {}, COLUMN.get(name).label), ` ${shown(name, total)} ${COLUMN.get(name).unit}`), bar, element("ul", { class: "legend" }, ...named));
 }
 
 function partsTable(name, parts) {

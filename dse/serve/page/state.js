@@ -1,5 +1,5 @@
 // What is looked at: fields of the study, the design [SI], what is beside it. All of it stands in the address.
-const CHOICES = DATA.choices;
+const CONTROL = new Map(DATA.controls.map((control) => [control.path, control]));
 const state = { fields: { ...DATA.fields }, design: {}, phase: "both", others: [], devices: [], x: OBJECTIVES[0], y: OBJECTIVES[1] || "dram_bytes_per_s" };
 for (const slider of DATA.sliders) state.design[slider.key] = slider.start;
 
@@ -8,7 +8,12 @@ const MOST = 4;
 const PLOTTED = [...new Set([...OBJECTIVES, ...DATA.sliders.map((slider) => slider.column)])];
 
 function choicesOf(path) {
-  return CHOICES[path.startsWith("workloads.") ? path.split(".").slice(2).join(".") : path];
+  return DATA.choices[CONTROL.get(path).words];
+}
+
+// The fields that are not as the study has them: what is asked for, and what stands in the address.
+function changedFields() {
+  return Object.fromEntries(Object.entries(state.fields).filter(([path, value]) => String(value) !== String(DATA.fields[path])));
 }
 
 function technologyOf(fields) {
@@ -34,7 +39,7 @@ function writeAddress() {
 
 function writeAddressNow() {
   clearTimeout(writing);
-  const found = addressed(state);
+  const found = addressed({ fields: changedFields(), design: state.design });
   found.append("study", DATA.study);
   if (state.phase !== "both") found.append("phase", state.phase);
   if (state.x !== OBJECTIVES[0]) found.append("x", state.x);
@@ -59,7 +64,7 @@ function readAddress() {
   const known = new Set(DATA.devices.map(([name]) => name));
   state.devices = [...new Set(given.getAll("device"))].filter((name) => known.has(name)).slice(0, MOST);
   const another = given.has("study") && given.get("study") !== DATA.study;
-  return another ? `This address was made with another study than ${DATA.name}; what the page does not set may differ.` : strange;
+  return another ? `This address was made with another study than ${DATA.name}; what is not written in it may differ.` : strange;
 }
 
 function take(given, into, known) {
@@ -72,14 +77,14 @@ function take(given, into, known) {
     } else if (key in known) {
       const offered = choicesOf(key);
       if (offered && !offered.includes(text)) unknown.push(key);
-      else into.fields[key] = !offered && /^\d{1,15}$/.test(text) ? Number(text) : text;
+      else into.fields[key] = text;
     } else if (!["study", "phase", "other", "device", "x", "y"].includes(key)) unknown.push(key);
   }
   return unknown.length ? `This address has values that the page does not know: ${unknown.join(", ").slice(0, 200)}.` : "";
 }
 
 function asking() {
-  return { fields: state.fields, design: state.design, others: state.others, devices: state.devices };
+  return { fields: changedFields(), design: state.design, others: state.others, devices: state.devices };
 }
 
 // Ask this server; null where it said no, after the page has said why.
@@ -97,8 +102,9 @@ async function ask(path, data) {
       continue;
     }
     const found = await answer.json().catch(() => ({ error: `the server said ${answer.status}` }));
-    if (answer.ok) return found;
-    complain(found.error);
+    if (answer.ok && !found.problems) return found;
+    if (found.problems) refuse(found.problems, path === "/api/view");
+    else complain(found.error);
     return null;
   }
   complain("The server is too busy; try again in a moment.");
