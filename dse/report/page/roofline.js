@@ -19,7 +19,7 @@ function roofline(design, width) {
   const across = logScale(Math.min(...xs) / 2, Math.max(...xs) * 4, left, width - right);
   const up = logScale(Math.min(...ys) / 2.5, Math.max(...ys) * 2, height - bottom, top);
   const picture = drawn("svg", { width, height, role: "img", "aria-label": "Roofline of this design; the operators stand in the tables below" });
-  picture.append(roofAxes(across, up, width, "rate reached"));
+  picture.append(roofAxes(across, up, width, "rate reached [FLOP/s]"));
   const line = (x1, y1, x2, y2, kind) => drawn("line", { class: kind, x1: across.at(x1), y1: up.at(y1), x2: across.at(x2), y2: up.at(y2) });
   const ridge = top_ / dram;
   const start = Math.max(across.least, up.least / dram);
