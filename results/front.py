@@ -26,7 +26,7 @@ _SLICE_ROWS = 16_384  # few enough that a slice's columns stay in cache while ev
 _LEAST_BUFFER = 50_000
 _FIRST_BUFFER = 2_048  # the first merge comes early: without sentinels nothing is filtered
 _STREAMED_ROWS = 200_000
-_FEW_COMPARISONS = 65_536  # where calls cost more than comparisons, all are made at once
+_FEW_COMPARISONS = 262_144  # where calls cost more than comparisons, all are made at once
 _ROWS_PER_CHOICE = 2_048  # choosing sentinels takes as long as merging thousands of rows
 
 
@@ -238,10 +238,11 @@ def _survivors(sentinels: Floats, columns: list[Floats]) -> tuple[Indices, list[
 
 def _dominated(sentinels: Floats, columns: list[Floats]) -> Mask:
     """Which points at least one sentinel strictly dominates; shapes (s, m), m times (k,) -> (k,)."""
-    if sentinels.size * len(columns[0]) <= _FEW_COMPARISONS:
-        points = np.column_stack(columns)[:, None]
-        worse: Mask = np.all(points >= sentinels, axis=2) & np.any(points > sentinels, axis=2)
-        return np.asarray(worse.any(axis=1), dtype=np.bool_)
+    if len(sentinels) > 1 and sentinels.size * len(columns[0]) <= _FEW_COMPARISONS:
+        pairs = list(zip(columns, sentinels.T[:, :, None], strict=True))
+        dominated: Mask = np.logical_and.reduce([column >= value for column, value in pairs])
+        dominated &= np.logical_or.reduce([column > value for column, value in pairs])
+        return np.asarray(dominated.any(axis=0), dtype=np.bool_)
     killed = np.zeros(len(columns[0]), dtype=np.bool_)
     for sentinel in sentinels:
         mask = columns[0] >= sentinel[0]
