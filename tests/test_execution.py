@@ -232,6 +232,18 @@ def test_a_run_submits_jobs_and_ends_them(tmp_path: Path, small_run: Run, monkey
     assert (tools / "jobs").read_text() == (tools / "cancelled").read_text()
 
 
+def test_jobs_without_a_queueing_system_are_refused_at_once(
+    command: Command, study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It printed tracebacks and waited a day for jobs that nobody had submitted."""
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    jobs = "{kind: slurm, jobs: 1, cores: 2, memory: 2 GB, interface: lo}"
+    study_file.write_text(with_execution(f"{{cluster: {jobs}}}"))
+    done = command("sweep", study_file)
+    assert done.code == 1
+    assert "the slurm jobs: cannot submit them: there is no sbatch on this machine" in done.err
+
+
 def certificates(folder: Path, name: str) -> Path:
     """A directory with an authority's certificate, and one with its key that it signed: itself."""
     from distributed import Security

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,11 @@ class Jobs:
         import dask_jobqueue
 
         make = getattr(dask_jobqueue, f"{QUEUES[self.kind]}Cluster")
+        submit = make.job_cls.submit_command.split()[0]
+        if shutil.which(submit) is None:  # dask-jobqueue would try again until the patience ends
+            raise OSError(
+                f"there is no {submit} on this machine; run it where jobs are submitted, such as a login node"
+            )
         security = None if tls is None else tls.security()
         cluster = make(
             security=security, scheduler_options={"dashboard": False, "dashboard_address": None}, **self._options(tls)
