@@ -14,7 +14,7 @@ from sweeps.metrics import phases_of
 from sweeps.scenario import Scenario
 from sweeps.space import Columns
 
-OVERHEAD, POWER_CAP = "overhead", "power cap"
+OVERHEAD, POWER_CAP, LINK = "overhead", "power cap", "link"
 """Time of a phase beside its operators: launches and the host; a clock lowered to keep the power cap."""
 
 
@@ -92,7 +92,10 @@ def phase_times(design: Columns, scenario: Scenario) -> tuple[PhaseTime, ...]:
                 parts[row.bound_by] = parts.get(row.bound_by, 0.0) + row.seconds * passes
             table = workload.prefill if phase == "prefill" else workload.decode
             launched = table.kernels * machine.launch_overhead_s
-            parts[OVERHEAD] = _one(launched + table.host_s) * passes
+            waited = (
+                LINK if scenario.pool is not None and phase == "prefill" else OVERHEAD
+            )  # caches arrive, nothing runs
+            parts[waited] = parts.get(waited, 0.0) + _one(launched + table.host_s) * passes
             parts[POWER_CAP] = _one(times.seconds) - _one(times.unthrottled_s)
             longest = sorted((part for part in parts.items() if part[1] > 0), key=lambda part: -part[1])
             group = workload.turns.group

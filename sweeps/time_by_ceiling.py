@@ -58,7 +58,10 @@ def seconds_per_token(designs: Columns, scenario: Scenario) -> dict[str, Array]:
             ("decode", passes[1], workload.decode, workload.decode_passes, steps),
         ):
             here = np.zeros((len(TIME_PARTS), rows))
-            here[TIME_PARTS.index(LAUNCH)] = operators.kernels * machine.launch_overhead_s + operators.host_s
+            waits = (
+                CEILINGS.index("link") if scenario.pool is not None and phase == "prefill" else TIME_PARTS.index(LAUNCH)
+            )
+            here[waits] = operators.kernels * machine.launch_overhead_s + operators.host_s
             for row in operators:
                 codes, seconds = _bound(row, machine, place, rows)
                 for code in np.unique(codes):
@@ -69,7 +72,7 @@ def seconds_per_token(designs: Columns, scenario: Scenario) -> dict[str, Array]:
             buildable = np.broadcast_to(np.isfinite(np.asarray(spent.seconds)), (rows,))
             result[phase] += np.where(buildable, here, np.nan) * times
     if scenario.pool is not None:
-        result["prefill"][TIME_PARTS.index(LAUNCH)] += _waits_for_caches(pairs, scenario)
+        result["prefill"][CEILINGS.index("link")] += _waits_for_caches(pairs, scenario)
     return result
 
 

@@ -35,6 +35,7 @@ from sweeps.bounds import lower_bounds
 from sweeps.evaluate import evaluate
 from sweeps.ledger import LEDGERS, ledgers
 from sweeps.monotone import signs
+from sweeps.phase_times import phase_times
 from sweeps.pool import PrefillSide
 from sweeps.scenario import Deployment, Modelling, Request, Scenario, Technology, scenario, with_constants
 
@@ -105,6 +106,15 @@ def test_a_fast_link_hides_and_a_slow_one_binds(continuous: bool) -> None:
     moved_s = 16 * kv_cache_bytes(LLAMA, Precision(), 2048.0) / 1e9
     assert slow["tokens_per_s"] <= 16 * 64 / moved_s * (1 + 1e-9)
     assert fast["tpot_s"] == slow["tpot_s"]
+
+
+def test_waiting_for_caches_is_time_of_the_link() -> None:
+    """It was shown as overhead; nothing is launched and the link is what could be faster."""
+    received, decode = phase_times(DECODER, of(Request(LLAMA, 2048, 64, 1)))
+    link_s = kv_cache_bytes(LLAMA, Precision(), 2048.0) / 50e9
+    assert received.parts_s["link"] == pytest.approx(link_s, rel=1e-12)
+    assert "overhead" not in received.parts_s
+    assert "link" not in decode.parts_s
 
 
 def test_lengths_have_quantiles_of_the_time_on_the_other_chips() -> None:
