@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -288,10 +289,30 @@ def test_other_columns_can_be_looked_at(opened: Opened) -> None:
     assert "front, by TCO [USD/Mtoken]: " in opened.page.inner_text("#scatter-legend")
 
 
+def test_ticks_close_to_each_other_say_different_numbers(browser: Any) -> None:
+    """Prices from 1,185 to 1,200 USD once read 1190, 1190, 1200, 1200."""
+    source = (Path(dse.__file__).parent / "report" / "page" / "data.js").read_text()
+    functions = "".join(re.findall(r"^function (?:tick|told)\(.*?^}$", source, re.DOTALL | re.MULTILINE))
+    page = browser.new_page()
+    many = [[1185, 1190, 1195, 1200], [0.1, 0.2, 0.30000000000000004], [1.2e6, 1.25e6], [2, 5, 10, 20], [0.6]]
+    texts = page.evaluate(
+        f"many => {{ {functions}; return many.map(one => told(one, 1).map(([, text]) => text)); }}", many
+    )
+    page.close()
+    assert texts == [
+        ["1185", "1190", "1195", "1200"],
+        ["0.1", "0.2", "0.3"],
+        ["1.20e6", "1.25e6"],
+        ["2", "5", "10", "20"],
+        ["0.6"],
+    ]
+
+
 def test_no_serious_violation_of_accessibility_and_no_sideways_page(opened: Opened) -> None:
     for summary in opened.page.locator("summary").all():
         if not summary.evaluate("node => node.parentNode.open"):
             summary.click()
+    opened.page.evaluate("document.querySelector('#map-row option').textContent = 'best of all: '.repeat(9)")
     for width, theme in itertools.product((1280, 390), ("light", "dark")):
         opened.page.set_viewport_size({"width": width, "height": 900})
         opened.page.emulate_media(color_scheme=theme)

@@ -53,12 +53,19 @@ function format(number) {
   return number.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-// A short number for a tick.
-function tick(number) {
+// A short number for a tick, with as many digits as it needs to differ from its neighbours, `step` away.
+function tick(number, step = Infinity) {
   if (number === 0) return "0";
   const size = Math.abs(number);
-  if (size < 1e-3 || size >= 1e6) return number.toExponential(0).replace("e+", "e");
-  return String(Number(number.toPrecision(3)));
+  const apart = Math.min(15, Math.max(0, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step)))) + 1;
+  if (size < 1e-3 || size >= 1e6) return number.toExponential(apart - 1).replace("e+", "e");
+  return String(Number(number.toPrecision(Math.max(3, apart))));
+}
+
+// Where ticks stand and what they say; numbers close to each other get the digits that tell them apart.
+function told(numbers, size) {
+  const step = Math.min(...numbers.slice(1).map((number, i) => number - numbers[i]));
+  return numbers.map((number) => [number * size, tick(number, step)]);
 }
 
 function shown(name, stored) {

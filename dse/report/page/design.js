@@ -59,7 +59,7 @@ function operators(phase) {
       ...[String(count), rate(flop, ""), rate(bytes, "B"), seconds(time), percent(time / passSeconds(phase))].map((text) => element("td", {}, text)),
       element("td", { class: "text" }, BOUND[DATA.words[bound]] || DATA.words[bound])));
   const name = DATA.words[phase.name];
-  return element("details", {}, element("summary", {}, `Operators of ${name}`),
+  return element("details", {}, element("summary", {}, `Operators of ${name}, in one pass`),
     element("div", { class: "scroll", role: "region", "aria-label": `Operators of ${name}`, tabindex: 0 },
       element("table", {}, element("thead", {}, element("tr", {}, ...head.map((text) => heading(text, ["operator", "bound by"])))), element("tbody", {}, ...rows))));
 }

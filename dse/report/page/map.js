@@ -45,7 +45,7 @@ function mapScale(name, numbers, from, to) {
   const { size } = COLUMN.get(name);
   return {
     at: (number) => from + ((bend(number) - low) / span) * (to - from),
-    ticks: ticks(numbers[0] / size, numbers[numbers.length - 1] / size, log).map((number) => [number * size, tick(number)]),
+    ticks: told(ticks(numbers[0] / size, numbers[numbers.length - 1] / size, log), size),
   };
 }
 

@@ -34,7 +34,7 @@ function scale(name, from, to, others = [], log = COLUMN.get(name).log) {
   };
   one.ticks = column.text
     ? column.levels.map((level, i) => [i, level])
-    : ticks(least / column.size, most / column.size, logarithmic).map((number) => [number * column.size, tick(number)]);
+    : told(ticks(least / column.size, most / column.size, logarithmic), column.size);
   return one;
 }
 

@@ -110,7 +110,7 @@ function axisOf(numbers, size, from, to) {
   const bend = log ? Math.log : (number) => number;
   const [low, span] = [bend(least), bend(most) - bend(least) || 1];
   const at = (number) => from + ((bend(number) - low) / span) * (to - from);
-  return { at, ticks: ticks(least / size, most / size, log).map((number) => [number * size, tick(number)]) };
+  return { at, ticks: told(ticks(least / size, most / size, log), size) };
 }
 
 function frontAxes(across, up, width) {
