@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
 from dse.errors import did_you_mean, listed, shown
 from dse.study_part import Part
@@ -310,7 +310,10 @@ class TechniquesOrName(Rule):
             guess = did_you_mean(value, names) if isinstance(value, str) else ""
             raise ValueError(f"expected a mapping of techniques, or {known}, got {shown(value)}{guess}")
         parts = context.algorithms[value]
-        given = Techniques.model_validate({} if parts is None else parts, context=context)
+        try:
+            given = Techniques.model_validate({} if parts is None else parts, context=context)
+        except ValidationError:
+            raise ValueError(f"{value} of algorithms is wrong") from None
         return Algorithm(name=value, **{key: getattr(given, key) for key in Techniques.model_fields})
 
 

@@ -216,6 +216,8 @@ def test_an_algorithm_that_is_wrong_is_said_where_it_stands() -> None:
     with pytest.raises(StudyError) as error:
         studied("plain", ("objectives:", "algorithms: {plain: {pruning: {sparsity: 2}}}\nobjectives:"))
     assert "algorithms.plain.pruning.sparsity: expected a number of at least 0 and below 1, got 2" in str(error.value)
+    assert "pydantic" not in str(error.value)
+    assert "workloads.0.techniques: plain of algorithms is wrong" in str(error.value)
     with pytest.raises(StudyError, match='one of plain, got "plane" \\(did you mean "plain"\\?\\)'):
         studied("plane", ("objectives:", "algorithms: {plain: {}}\nobjectives:"))
 
