@@ -276,6 +276,8 @@ def test_the_command_says_what_was_found_and_what_forbids_it(command: Command) -
     assert whole["answer"]["text"] == "14.62 TFLOP/s"
     assert whole["answer"]["proven"] is True
     assert whole["columns"]["ttft_s"]["after"] <= 1
+    constant = command(*asked, "--target", "tco <= 1 USD/Mtoken", "--vary", "dram_usd_per_byte").out
+    assert "e-09 in SI units)" in " ".join(constant.split())
     words = command(*asked, "--target", "decode_tokens_per_s>=33", "--vary", "weights")
     assert words.code == 0
     assert "--format json has them all" in words.out

@@ -161,7 +161,10 @@ def answer_lines(answer: Answer) -> list[str]:
         return [f"{wanted}: {name} {_some(good)} of {len(answer.words)} tried{best}"]
     side = "at most" if answer.end == LARGEST else "at least"
     lines = [f"{wanted}: {name} must be {side} {answer.text}"]
-    lines[0] += f" (to the last bit: {answer.value!r} {answer.place.unit})" if isinstance(answer.value, float) else ""
+    if isinstance(answer.value, float):
+        quoted = "in SI units" if " " in answer.text else ""
+        unit = answer.place.unit if answer.place.unit != "1" else quoted
+        lines[0] += f" (to the last bit: {f'{answer.value!r} {unit}'.strip()})"
     first, last = answer.spans[0], answer.spans[-1]
     end = last.above if answer.end != LARGEST else first.below
     if end:
