@@ -68,6 +68,7 @@ def test_a_limit_that_leaves_nothing_is_named_with_counts(tmp_path: Path, comman
     designs = dse.open_run(tmp_path / "run").designs()
     built = designs[designs["ttft_s"].notna()]
     assert "no design is feasible; the first limit each one breaks:" in done.out
+    assert " 0.0 %" not in done.out.split("all ")[0]  # reasons of no design are left out
     assert f"{len(designs):,} designs: {len(built):,} can be built and hold the workloads; of these break" in done.out
     assert f"  {len(built):,}  peak_power <= 1 mW: it alone leaves nothing" in done.out
     assert f"  {(built['ttft_s'] > 4).sum():,}  ttft <= 4 s\n" in done.out

@@ -23,7 +23,7 @@ def no_front(run: Run) -> str:
     """How often each reason applies, and which limits empty the space, alone or two together."""
     designs = run.designs()
     counts = designs["reason"].value_counts()
-    shown = [f"  {100 * count / len(designs):5.1f} %  {reason}" for reason, count in counts.items() if reason]
+    shown = [f"  {100 * count / len(designs):5.1f} %  {reason}" for reason, count in counts.items() if reason and count]
     return "\n".join(["no design is feasible; the first limit each one breaks:", *shown, "", *_emptied(run, designs)])
 
 
