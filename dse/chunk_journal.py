@@ -68,15 +68,18 @@ class ChunkJournal:
         What makes the run that very run: notes of another one under the same name are not gone on from.
     study_sha256 : str
         Of its study.
+    chunks : int
+        How many there are: numbers mean the same chunks only among as many.
     seconds : float
         Spent in earlier sittings [s].
     """
 
-    def __init__(self, paths: RunPaths, identity: str, study_sha256: str, seconds: float = 0.0) -> None:
+    def __init__(self, paths: RunPaths, identity: str, study_sha256: str, chunks: int, seconds: float = 0.0) -> None:
         self._journal = Journal(paths.journal)
         self._header: Record = {
             "run": identity,
             "study_sha256": study_sha256,
+            "chunks": chunks,
             "host": platform.node(),
             "pid": os.getpid(),
             "time": time.time(),
@@ -137,17 +140,18 @@ def reason_of(error: Exception) -> str:
     return text if text and kind in ("StudyError", "WorkerDiedError") else f"{kind}: {text}" if text else kind
 
 
-def records_of(files: Iterable[Path], identity: str) -> tuple[list[Record], int]:
-    """Return the records of one run's chunks, and how many lines are damaged."""
+def records_of(files: Iterable[Path], identity: str, chunks: int | None = None) -> tuple[list[Record], int]:
+    """Return the records of one run's chunks, cut into that many if that is given, and how many lines are damaged."""
     mine: list[Record] = []
     damaged = 0
     for file in files:
         read = read_journals([file])
         damaged += read.damaged
-        current = None
+        mine_now = False
         for record in read.records:
-            current = record.get("run", current)
-            if current == identity and "run" not in record:
+            if "run" in record:
+                mine_now = record["run"] == identity and chunks in (None, record.get("chunks"))
+            elif mine_now:
                 mine.append(record)
     return mine, damaged
 
@@ -165,7 +169,7 @@ def done_before(paths: RunPaths, identity: str, chunks: Chunks, *, rows: bool, v
     verify : bool
         Whether to check the digest of every part, and not only that it is there.
     """
-    records, damaged = records_of(paths.journals(), identity)
+    records, damaged = records_of(paths.journals(), identity, chunks.count)
     before = Before(Tally(FrontArchive(len(chunks.problem.objectives))), damaged=damaged)
     latest = {int(record["chunk"]): record for record in records if "chunk" in record}
     front = []

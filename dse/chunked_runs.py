@@ -104,7 +104,7 @@ def _work_off(job: Job, chunks: Chunks, before: Before, mine: Sequence[int]) -> 
     todo = [number for number in mine if number not in before.done]
     if not todo:
         return Worked(before.tally), before.seconds
-    notes = ChunkJournal(job.paths, job.identity, job.manifest["study_sha256"], before.seconds)
+    notes = ChunkJournal(job.paths, job.identity, job.manifest["study_sha256"], chunks.count, before.seconds)
     with notes.open():
         worked = run_chunks(
             chunks,

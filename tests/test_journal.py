@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.chunk_journal import ChunkJournal, records_of
+from results.front import FrontArchive
 from results.journal import Journal, line_of, parsed, read_journals
+from results.run_paths import RunPaths
+from sweeps.chunks import Done
+from sweeps.grid import Tally
 
 values = st.one_of(st.integers(-(2**63), 2**63), st.text(max_size=20), st.floats(allow_nan=False, allow_infinity=False))
 records = st.lists(st.dictionaries(st.text(max_size=8), values, max_size=4), max_size=8)
@@ -59,3 +65,18 @@ def test_appending_closes_off_what_a_kill_left(tmp_path: Path) -> None:
     found = read_journals([journal.file])
     assert found.records == [{"a": 1}, {"b": 2}, {"d": 4}]
     assert found.damaged == 1
+
+
+def test_numbers_of_chunks_count_only_among_as_many(tmp_path: Path) -> None:
+    """Another version may cut the same study otherwise: what is chunk 0 of 4 is not chunk 0 of 16."""
+    paths = RunPaths(tmp_path)
+    for chunks in (4, 16):
+        with ChunkJournal(paths, "this run", "its study", chunks).open() as notes:
+            notes.record(Done(0, Tally(FrontArchive(2), designs=100 // chunks), 1.0), np.arange(3))
+    found = {chunks: records_of(paths.journals(), "this run", chunks)[0] for chunks in (4, 16, 8, None)}
+    assert {chunks: [record["designs"] for record in records] for chunks, records in found.items()} == {
+        4: [25],
+        16: [6],
+        8: [],
+        None: [25, 6],
+    }

@@ -34,7 +34,7 @@ function drawConstants() {
   const head = ["constant", "option", "value", "low", "high", "unit", "year", "source"];
   const body = rows.map((row) => element("tr", {},
     element("th", { scope: "row" }, row.constant + (row.overridden ? " (of this study)" : "")),
-    element("td", { class: "text" }, [row.option, row.scenario].filter((text) => text).join("; ")),
+    element("td", { class: "text option" }, [row.option, row.scenario].filter((text) => text).join("; ")),
     ...[row.value, row.low, row.high].map((number) => element("td", {}, String(number))),
     element("td", { class: "text" }, row.unit === "1" ? "" : row.unit), element("td", {}, String(row.year)), element("td", { class: "text source" }, row.source)));
   byId("constants").replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...head.map((text) => heading(text, ["constant", "option", "unit", "source"])))), element("tbody", {}, ...body)));
