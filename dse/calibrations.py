@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,31 +12,11 @@ from roofline.calibration import Calibration
 MOST_BYTES = 2**24
 
 
-@dataclass(frozen=True)
-class CalibrationFiles:
-    """Texts of calibrations by the file a study names: those that travel with a run first, then the files themselves.
-
-    A file is read once: what becomes of it while a study runs changes nothing.
-    """
-
-    stored: Mapping[str, str] = field(default_factory=dict)
-    _read: dict[str, str] = field(default_factory=dict, repr=False)
-
-    def __call__(self, path: str) -> str:
-        """Return the text of a calibration.
-
-        Raises
-        ------
-        StudyError
-            If it is none.
-        """
-        if path in self.stored:
-            return self.stored[path]
-        if path not in self._read:
-            text = _text(path)
-            calibration(text, path)
-            self._read[path] = text
-        return self._read[path]
+def calibration_text(path: str) -> str:
+    """Return the text of a calibration; raise StudyError if it is none."""
+    text = _text(path)
+    calibration(text, path)
+    return text
 
 
 def _text(path: str | Path) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from costmodels import tables
-from dse.calibrations import CalibrationFiles
+from dse.calibrations import calibration_text
 from dse.errors import StudyError, shown
 from dse.hardware import HardwareFiles
-from dse.traces import TraceFiles
+from dse.kept_files import KeptFiles
+from dse.traces import trace_text
 from dse.vocabulary import Vocabulary
 from dse.yaml_loader import read_text
 from results.columns import COLUMNS
@@ -104,14 +105,14 @@ def hardware_beside(path: str | Path | None) -> HardwareFiles:
     return HardwareFiles(_stored(path, "hardware"))
 
 
-def calibrations_beside(path: str | Path | None) -> CalibrationFiles:
+def calibrations_beside(path: str | Path | None) -> KeptFiles:
     """Return the calibrations that travel with a run if `path` is its ``study.yaml``; else those of files."""
-    return CalibrationFiles(_stored(path, "calibrations"))
+    return KeptFiles(calibration_text, _stored(path, "calibrations"))
 
 
-def traces_beside(path: str | Path | None) -> TraceFiles:
+def traces_beside(path: str | Path | None) -> KeptFiles:
     """Return the traces that travel with a run if `path` is its ``study.yaml``; else those of files."""
-    return TraceFiles(_stored(path, "traces"))
+    return KeptFiles(trace_text, _stored(path, "traces"))
 
 
 def _stored(path: str | Path | None, key: str) -> dict[str, Any]:
@@ -145,8 +146,8 @@ def is_path(name: str) -> bool:
 def vocabulary(
     models: Models | None = None,
     hardware: HardwareFiles | None = None,
-    calibrations: CalibrationFiles | None = None,
-    traces: TraceFiles | None = None,
+    calibrations: KeptFiles | None = None,
+    traces: KeptFiles | None = None,
 ) -> Vocabulary:
     """Return the names a study may use with this installation.
 
@@ -156,9 +157,9 @@ def vocabulary(
         Where models come from; default the catalog and files.
     hardware : HardwareFiles, optional
         Where the devices of a user's files come from; default the files.
-    calibrations : CalibrationFiles, optional
+    calibrations : KeptFiles, optional
         Where a user's calibrations come from; default the files.
-    traces : TraceFiles, optional
+    traces : KeptFiles, optional
         Where a user's traces come from; default the files.
     """
     constants, known = chosen_constants(Technology(), Deployment()), models or Models()
@@ -182,8 +183,8 @@ def vocabulary(
         hardware=hardware or HardwareFiles(),
         divisible=known.divisible,
         runtimes=tuple(stack.name for stack in runtimes()),
-        calibration=calibrations or CalibrationFiles(),
-        trace=traces or TraceFiles(),
+        calibration=calibrations or KeptFiles(calibration_text),
+        trace=traces or KeptFiles(trace_text),
     )
 
 

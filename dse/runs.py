@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dse.calibrations import CalibrationFiles
+from dse.calibrations import calibration_text
 from dse.catalogs import (
     Models,
     calibrations_beside,
@@ -20,9 +20,10 @@ from dse.catalogs import (
 )
 from dse.errors import OutputError, RunError, StudyError
 from dse.hardware import HardwareFiles
+from dse.kept_files import KeptFiles
 from dse.plan import problem_of
 from dse.study import Study, load_study
-from dse.traces import TraceFiles
+from dse.traces import trace_text
 from results.manifest import read_manifest
 from results.places import is_remote, own_errors, place
 from results.run_paths import RunPaths
@@ -314,8 +315,8 @@ def load(study: str | Path | Mapping[str, object] | Study) -> Study:
     is_path = isinstance(study, Path) or (isinstance(study, str) and "\n" not in study)
     models = models_beside(str(study)) if is_path else Models()
     hardware = hardware_beside(str(study)) if is_path else HardwareFiles()
-    calibrations = calibrations_beside(str(study)) if is_path else CalibrationFiles()
-    traces = traces_beside(str(study)) if is_path else TraceFiles()
+    calibrations = calibrations_beside(str(study)) if is_path else KeptFiles(calibration_text)
+    traces = traces_beside(str(study)) if is_path else KeptFiles(trace_text)
     loaded = load_study(study, vocabulary=vocabulary(models, hardware, calibrations, traces))
     stored = models.configs or hardware.stored or calibrations.stored or traces.stored
     return replace(loaded, base_dir=None) if stored else loaded

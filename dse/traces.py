@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,31 +16,11 @@ MOST_TOKENS = 10**8
 PROMPT, OUTPUT = "prompt_tokens", "output_tokens"
 
 
-@dataclass(frozen=True)
-class TraceFiles:
-    """Texts of traces by the file a study names: those that travel with a run first, then the files themselves.
-
-    A file is read once: what becomes of it while a study runs changes nothing.
-    """
-
-    stored: Mapping[str, str] = field(default_factory=dict)
-    _read: dict[str, str] = field(default_factory=dict, repr=False)
-
-    def __call__(self, path: str) -> str:
-        """Return the text of a trace.
-
-        Raises
-        ------
-        StudyError
-            If it is none.
-        """
-        if path in self.stored:
-            return self.stored[path]
-        if path not in self._read:
-            text = read_text(path, what="trace", most_bytes=MOST_BYTES)
-            lengths_of(text, path)
-            self._read[path] = text
-        return self._read[path]
+def trace_text(path: str) -> str:
+    """Return the text of a trace; raise StudyError if it is none."""
+    text = read_text(path, what="trace", most_bytes=MOST_BYTES)
+    lengths_of(text, path)
+    return text
 
 
 def path_of(file: str, base_dir: Path | None) -> str:

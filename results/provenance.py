@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from results.store import file_sha256
+
 _DISTRIBUTIONS = ("dse", "numpy", "scipy", "pyarrow", "moocore", "pymoo")
 
 
@@ -49,28 +51,6 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's contents, read piece by piece.
-
-    Parameters
-    ----------
-    path : Path
-        Any file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def sha256_tree(files: Iterable[Path], root: Path) -> str:
     """One SHA-256 of the names and contents of several files.
 
@@ -94,5 +74,5 @@ def sha256_tree(files: Iterable[Path], root: Path) -> str:
         If a file is not under `root`.
     """
     named = sorted((file.relative_to(root).as_posix(), file) for file in files)
-    lines = (f"{sha256_file(file)}  {name}\n" for name, file in named)
+    lines = (f"{file_sha256(file)}  {name}\n" for name, file in named)
     return sha256_text("".join(lines))

@@ -235,7 +235,10 @@ def _pool(
     if technology.power_cap_w is not None:
         raise ValueError("disaggregate does not go with a power cap")
     if deployment.utilization is None:
-        raise ValueError("disaggregate needs deployment.utilization: two kinds of chips are sized to be busy alike")
+        raise ValueError(
+            "disaggregate needs deployment.utilization, such as 50 %, in place of demand: two kinds of chips are sized "
+            "to be busy alike"
+        )
     # One pass of prompts each: nothing is cached for longer, and nothing is decoded.
     prompts = [
         replace(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, serious
+from browser import Window, chromium, serious
 from small_run import SMALL, bits, changed
 
 import dse
@@ -43,19 +43,11 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
-class Opened:
-    """The page in a window of its own, and what went wrong in it."""
+class Opened(Window):
+    """The page of a run."""
 
     def __init__(self, browser: Any, path: Path) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self.page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.wrong.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector("#table tbody tr")
+        super().__init__(browser, path.as_uri(), "#table tbody tr")
 
     def kept(self) -> int:
         return int(self.page.inner_text("#kept").split()[0])

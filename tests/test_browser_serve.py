@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, gone_to, serious, serving
+from browser import Window, chromium, serious, serving
 from small_run import SMALL, bits
 
 import dse
@@ -39,18 +39,11 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
-class Opened:
-    """The page in a window of its own, and what went wrong in it."""
+class Opened(Window):
+    """The live page."""
 
     def __init__(self, browser: Any, address: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self.page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.wrong.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        gone_to(self.page, address, "#headlines dd")
+        super().__init__(browser, address, "#headlines dd")
 
     def drawn(self) -> int:
         return int(self.page.get_attribute("body", "data-drawn"))

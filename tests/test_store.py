@@ -18,9 +18,9 @@ import pytest
 from results import store
 from results.columns import COLUMNS, constraint_column
 from results.manifest import read_manifest, write_manifest
-from results.provenance import provenance, sha256_file, sha256_text, sha256_tree
+from results.provenance import provenance, sha256_text, sha256_tree
 from results.run_paths import RunPaths
-from results.store import Categorical, read_frame, read_table, write_table
+from results.store import Categorical, file_sha256, read_frame, read_table, write_table
 
 DEFINED = {**COLUMNS, "margin_constraint_0": constraint_column(0, "ttft <= 2 s")}
 
@@ -79,7 +79,7 @@ def test_table_round_trip_keeps_bits_text_units_and_metadata(tmp_path: Path) -> 
     assert json.loads(schema.metadata[b"columns"])["ttft_s"]["unit"] == "second"
     data = paths.part(0).read_bytes()
     assert info == store.PartInfo(1000, len(data), hashlib.sha256(data).hexdigest())
-    assert sha256_file(paths.part(0)) == info.sha256
+    assert file_sha256(paths.part(0)) == info.sha256
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

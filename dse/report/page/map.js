@@ -98,23 +98,3 @@ function namedRegion(part, cells, star, width) {
 function boundName(part) {
   return part === null ? "cannot be built" : BOUND[part] || part;
 }
-
-function plainAxes(across, up, width, { left, right, top, bottom, height }, below, beside) {
-  const middle = (top + height - bottom) / 2;
-  const group = drawn("g", { class: "axis" },
-    drawn("line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
-    drawn("line", { x1: left, x2: left, y1: top, y2: height - bottom }),
-    drawn("text", { x: (left + width - right) / 2, y: height - 8, class: "title" }, below),
-    drawn("text", { x: 14, y: middle, class: "title", transform: `rotate(-90 14 ${middle})` }, beside));
-  for (const [number, text] of across.ticks) {
-    const x = across.at(number);
-    if (x < left - 1 || x > width - right + 1) continue;
-    group.append(drawn("line", { x1: x, x2: x, y1: height - bottom, y2: height - bottom + 4 }), drawn("text", { x, y: height - bottom + 17, class: "tick middle" }, text));
-  }
-  for (const [number, text] of up.ticks) {
-    const y = up.at(number);
-    if (y < top - 1 || y > height - bottom + 1) continue;
-    group.append(drawn("line", { x1: left - 4, x2: left, y1: y, y2: y }), drawn("text", { x: left - 7, y: y + 3.5, class: "tick end" }, text));
-  }
-  return group;
-}

@@ -56,7 +56,7 @@ function drawScatter() {
     dot(pen, ...place(row), 4);
   }
   const overlay = drawn("svg", { width, height, role: "img", "aria-label": `${label(y)} over ${label(x)}: ${keptRows.length} designs; the table below has their numbers` });
-  overlay.append(scatterAxes(across, up, width));
+  overlay.append(plainAxes(across, up, width, SCATTER, label(state.x), label(state.y)));
   overlay.append(...drawEllipses(rings, across, up));
   const legend = drawMarks(overlay, across, up, x, y);
   if (state.selected !== null && place(state.selected)) {
@@ -96,30 +96,6 @@ function dot(pen, x, y, radius) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);
   pen.fill();
-}
-
-function scatterAxes(across, up, width) {
-  const { left, right, top, bottom, height } = SCATTER;
-  const group = drawn("g", { class: "axis" },
-    drawn("line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
-    drawn("line", { x1: left, x2: left, y1: top, y2: height - bottom }),
-    drawn("text", { x: (left + width - right) / 2, y: height - 8, class: "title" }, label(state.x)),
-    drawn("text", { x: 14, y: (top + height - bottom) / 2, class: "title", transform: `rotate(-90 14 ${(top + height - bottom) / 2})` }, label(state.y)));
-  let last = -Infinity;
-  for (const [number, text] of across.ticks) {
-    const x = across.at(number);
-    if (x < left - 1 || x > width - right + 1 || x - last < 8 * text.length) continue;
-    last = x;
-    group.append(drawn("line", { x1: x, x2: x, y1: height - bottom, y2: height - bottom + 4 }),
-      drawn("text", { x, y: height - bottom + 17, class: "tick middle" }, text));
-  }
-  for (const [number, text] of up.ticks) {
-    const y = up.at(number);
-    if (y < top - 1 || y > height - bottom + 1) continue;
-    group.append(drawn("line", { x1: left - 4, x2: left, y1: y, y2: y }),
-      drawn("text", { x: left - 7, y: y + 3.5, class: "tick end" }, text));
-  }
-  return group;
 }
 
 // Published devices, by shape; what is unknown of one is said in the legend.

@@ -76,7 +76,7 @@ function frontPicture(rows, count) {
     pen.arc(x, y, 3.2, 0, 2 * Math.PI);
     pen.fill();
   }
-  const picture = drawn("svg", { width, height, role: "img", "aria-label": `Front: ${label(state.y)} over ${label(state.x)}, ${count} designs; the table below has their numbers` }, frontAxes(across, up, width));
+  const picture = drawn("svg", { width, height, role: "img", "aria-label": `Front: ${label(state.y)} over ${label(state.x)}, ${count} designs; the table below has their numbers` }, plainAxes(across, up, width, FRONT, label(state.x), label(state.y)));
   if (own) picture.append(drawn("circle", { class: "chosen", cx: across.at(DATA.rows[state.x][0]), cy: up.at(DATA.rows[state.y][0]), r: 7 }));
   picture.addEventListener("click", (event) => {
     const box = picture.getBoundingClientRect();
@@ -111,27 +111,6 @@ function axisOf(numbers, size, from, to) {
   const [low, span] = [bend(least), bend(most) - bend(least) || 1];
   const at = (number) => from + ((bend(number) - low) / span) * (to - from);
   return { at, ticks: told(ticks(least / size, most / size, log), size) };
-}
-
-function frontAxes(across, up, width) {
-  const { left, right, top, bottom, height } = FRONT;
-  const middle = (top + height - bottom) / 2;
-  const group = drawn("g", { class: "axis" },
-    drawn("line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
-    drawn("line", { x1: left, x2: left, y1: top, y2: height - bottom }),
-    drawn("text", { x: (left + width - right) / 2, y: height - 8, class: "title" }, label(state.x)),
-    drawn("text", { x: 14, y: middle, class: "title", transform: `rotate(-90 14 ${middle})` }, label(state.y)));
-  for (const [number, text] of across.ticks) {
-    const x = across.at(number);
-    if (x < left - 1 || x > width - right + 1) continue;
-    group.append(drawn("line", { x1: x, x2: x, y1: height - bottom, y2: height - bottom + 4 }), drawn("text", { x, y: height - bottom + 17, class: "tick middle" }, text));
-  }
-  for (const [number, text] of up.ticks) {
-    const y = up.at(number);
-    if (y < top - 1 || y > height - bottom + 1) continue;
-    group.append(drawn("line", { x1: left - 4, x2: left, y1: y, y2: y }), drawn("text", { x: left - 7, y: y + 3.5, class: "tick end" }, text));
-  }
-  return group;
 }
 
 function frontTable(rows, count) {
