@@ -56,6 +56,17 @@ class ScenarioColumn:
 
 
 @dataclass(frozen=True)
+class KnownScenarios:
+    """Scenario index -> Scenario, of scenarios that were made before."""
+
+    known: tuple[Scenario, ...]
+
+    def __call__(self, number: int) -> Scenario:
+        """Return the scenario with this index."""
+        return self.known[number]
+
+
+@dataclass(frozen=True)
 class Problem:
     """What a search needs.
 
