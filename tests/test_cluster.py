@@ -199,6 +199,7 @@ def test_nobody_at_the_address_is_an_error(command: Command, study_file: Path, t
     done = command("sweep", study_file, "--out", tmp_path / "run", "--scheduler", "tcp://127.0.0.1:1")
     assert done.code == 1
     assert "tcp://127.0.0.1:1: cannot connect to a scheduler there" in done.err
+    assert "what is done is kept" not in done.err  # nothing is
     assert not (tmp_path / "run").exists()
 
 

@@ -194,13 +194,28 @@ def test_there_is_no_job_to_show_without_a_cluster_of_jobs(study_file: Path, com
     assert "--print-job needs a cluster of jobs in the study, such as execution: {cluster: {kind: slurm" in done.err
 
 
-def test_a_missing_package_is_an_error_that_names_the_extra(
-    study_file: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("package", "options"),
+    [
+        ("distributed", ("--engine", "dask")),
+        ("distributed", ("--scheduler", "tcp://127.0.0.1:1")),
+        ("dask_jobqueue", ()),
+        ("dask_jobqueue", ("--print-job",)),
+    ],
+)
+def test_a_missing_package_is_an_error_that_says_how_to_install_it(
+    package: str,
+    options: tuple[str, ...],
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    done = command("sweep", study_file, "--out", tmp_path / "run", "--engine", "dask")
-    assert done.code == 1
-    assert "a Dask cluster needs more packages: install dse[cluster]" in done.err
+    """It ended with "what is done is kept", though nothing was."""
+    (tmp_path / "study.yaml").write_text(with_execution(f"{{cluster: {JOBS}}}") if package != "distributed" else SMALL)
+    monkeypatch.setitem(sys.modules, package, None)
+    done = command("sweep", tmp_path / "study.yaml", "--out", tmp_path / "run", *options)
+    said = f"a Dask cluster needs {package}, which is not installed; pip install 'dse[cluster]' brings it"
+    assert (done.code, done.out, done.err) == (2, "", f"error: {said}\n")
     assert not (tmp_path / "run").exists()
 
 

@@ -49,6 +49,9 @@ import dse.chunk_journal
 dse.chunk_journal.FLUSH_S = 0.0
 """
 
+PATIENCE_S = 600.0
+"""For what takes seconds: a machine may be busy with other things [s]."""
+
 pytestmark = pytest.mark.usefixtures("no_pictures", "small_chunks")
 
 
@@ -142,7 +145,7 @@ def test_told_to_stop_it_ends_its_chunk_and_says_how_to_go_on(
     process = started(study, out, "--workers", workers, more=SLOW + AT_ONCE)
     wait_for(lambda: out.exists() and chunks_done(out) > 1, process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number
     done = chunks_done(out)
     assert f"error: stopped by {told}: {done} of 12 chunks are done in {out}; the same command goes on" in err
@@ -157,7 +160,7 @@ def test_other_searches_stop_in_good_order_too(method: str, tmp_path: Path, comm
     search = f"search: {_SEARCHES[method]}\nobjectives:"
     study, out = study_of(tmp_path, ("objectives:", search)), tmp_path / "run"
     process = started(study, out, more="import os, signal\nfrom dse.jobs import Job\n" + _STOPPED[method])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + signal.SIGTERM, err
     assert "stopped by SIGTERM: " in err
     assert RunPaths(out).checkpoint.is_file()
@@ -184,6 +187,32 @@ def step(self):
 sweeps.exact.Search.step = step
 """,
 }
+
+
+@pytest.mark.parametrize("method", ["nsga2", "exact"])
+def test_other_searches_survive_the_loss_of_their_manifest(
+    method: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no journal: people were told to remove the directory, and hours of work with it."""
+    search = f"search: {_SEARCHES[method]}\nobjectives:"
+    study, out = study_of(tmp_path, ("objectives:", search)), tmp_path / "run"
+    process = started(study, out, more="import os, signal\nfrom dse.jobs import Job\n" + _STOPPED[method])
+    process.communicate(timeout=PATIENCE_S)
+    cut(out / "manifest.json")
+    told = command("status", out)
+    assert told.code == 1
+    assert "manifest.json is damaged: not JSON" in told.err
+    assert "`dse sweep` on its study mends it, and keeps what else is whole" in told.err
+    other = tmp_path / "other.yaml"
+    other.write_text(study.read_text().replace("ttft <= 4 s", "ttft <= 3 s"))
+    refused = command("sweep", other, "--out", out)
+    assert (refused.code, "remove the directory or choose another with --out" in refused.err) == (2, True)
+    with monkeypatch.context() as patch:
+        patch.setattr("sweeps.exact.Search.seed", lambda *_: pytest.fail("it started from the beginning"))
+        assert command("sweep", study, "--out", out).code == 0
+    if method == "nsga2":
+        assert json.loads((out / "manifest.json").read_text())["search"]["resumed"]
+    assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 
 
 def test_two_runs_at_once_do_not_mix(tmp_path: Path, command: Command) -> None:
@@ -229,15 +258,25 @@ def test_a_disk_that_takes_no_more_is_a_message_and_costs_nothing(tmp_path: Path
     assert_whole(out, undisturbed)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs the right to mount")
-def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
+needs_mounts = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs the right to mount")
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A file system of its own in a folder; yields what mounts it anew with other options."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        study, out = study_of(tmp_path), disk / "run"
+        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True) and None
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@needs_mounts
+def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, out = study_of(tmp_path), tmp_path / "disk" / "run"
+    with small_disk(tmp_path / "disk", "600k") as remounted:
         refused = command("sweep", study, "--out", out)
         assert (refused.code, "are free" in refused.err) == (2, True)  # seen beforehand
         monkeypatch.setattr("dse.directories.check_space", lambda *_: None)  # others fill it meanwhile
@@ -247,11 +286,9 @@ def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatc
         assert "cannot write there any more: no space left on device; what is done is kept" in done.err
         assert chunks_done(out) >= 1
         assert not list(out.glob("_staging/*"))
-        subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
+        remounted("size=50m")
         assert command("sweep", study, "--out", out).code == 0
         assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def cut(file: Path) -> None:
@@ -331,7 +368,7 @@ def test_a_chunk_that_keeps_failing_is_named_and_the_rest_is_done(keep: str, tmp
     study = study_of(tmp_path, ("output: {dir: runs/small}", f"output: {{keep: {keep}}}"))
     out = tmp_path / "run"
     process = started(study, out, more=FAILS)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "error: chunk 2 failed twice (points 900 to 1,349): ArithmeticError: no such number" in err
     assert "error: chunk 5 failed twice (points 2,250 to 2,699)" in err
@@ -363,6 +400,22 @@ def test_shards_in_any_order_and_cut_off_make_the_same_run(tmp_path: Path, comma
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
     assert "finished already" in command("merge", out).out
     assert "finished already" in command("sweep", study, "--out", out, "--shard", "1/5").out
+
+
+def test_shards_of_another_count_are_refused(tmp_path: Path, command: Command) -> None:
+    """1/3 and 2/7 of one run were both worked off: most chunks were nobody's, and only `dse merge` said so."""
+    study, out = study_of(tmp_path), tmp_path / "run"
+    assert command("sweep", study, "--out", out, "--shard", "1/3").code == 0
+    before = contents_of(out), (out / "manifest.json").read_bytes()
+    mixed = command("sweep", study, "--out", out, "--shard", "2/7")
+    assert (mixed.code, mixed.out) == (2, "")
+    assert f"error: shard: {out} was begun in 3 shards, got 7; go on with --shard N/3, or without --shard" in mixed.err
+    assert (contents_of(out), (out / "manifest.json").read_bytes()) == before
+    assert not (out / "_staging").exists()
+    for shard in ("2/3", "1/3", "3/3"):
+        assert command("sweep", study, "--out", out, "--shard", shard).code == 0
+    assert command("merge", out).code == 0
+    assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 
 
 def test_a_sweep_makes_up_for_shards_that_are_missing(tmp_path: Path, command: Command) -> None:
@@ -422,3 +475,20 @@ def test_names_that_some_systems_keep_for_themselves(name: str, tmp_path: Path, 
     done = command("check", study_of(tmp_path, ("name: small", f"name: {name}")))
     assert done.code == 2
     assert "name: expected a name that every system takes for a directory" in done.err
+
+
+@needs_mounts
+def test_a_finished_run_that_nobody_may_write_to_is_finished(tmp_path: Path, command: Command) -> None:
+    """It said that it cannot write there any more, and that the same command goes on from there."""
+    study, out = study_of(tmp_path), tmp_path / "disk" / "run"
+    with small_disk(tmp_path / "disk", "50m") as remounted:
+        dse.sweep(study, out=out)
+        remounted("ro")
+        for arguments in (("sweep", study, "--out", out), ("merge", out)):
+            again = command(*arguments)
+            assert (again.code, again.err) == (0, "")
+            assert f"{out} is finished already; nothing was changed" in again.out
+        assert "finished already" in command("sweep", study, "--out", out, "--shard", "1/3").out
+        assert command("verify", out).code == 0
+        new = command("sweep", study, "--out", out.with_name("new"))
+        assert (new.code, new.err) == (2, f"error: {out.with_name('new')}: cannot write there: read-only file system\n")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.engines import EngineError
+from sweeps.engines import EngineError, MissingPackageError
 from sweeps.engines.dask import Dask
 
 QUEUES = {"slurm": "SLURM", "lsf": "LSF", "pbs": "PBS", "sge": "SGE"}
@@ -23,7 +23,6 @@ JOB_S = 24 * 3600.0
 """The same where jobs wait in a queue [s]."""
 
 _CONNECT_S = 10
-_EXTRA = "a Dask cluster needs more packages: install dse[cluster]"
 _IGNORE_SIGNALS = "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]"
 
 
@@ -186,7 +185,7 @@ def jobs_engine(jobs: Jobs, tls: Tls | None, patience_s: float | None) -> Dask:
 
 
 def job_script(jobs: Jobs, tls: Tls | None) -> str:
-    """Return the script of each job that would be submitted; EngineError without dask-jobqueue."""
+    """Return the script of each job that would be submitted; MissingPackageError without dask-jobqueue."""
     with _with_extra():
         return jobs.script(tls)
 
@@ -196,7 +195,9 @@ def _with_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise EngineError(f"{_EXTRA} ({error.name} is missing)") from None
+        raise MissingPackageError(
+            f"a Dask cluster needs {error.name}, which is not installed; pip install 'dse[cluster]' brings it"
+        ) from None
 
 
 @contextmanager
