@@ -14,6 +14,7 @@ from dse.units import format_quantity
 from results.journal import read_journals
 from results.lock import LockedError, locked
 from results.manifest import read_manifest
+from results.object_lock import STALE_S
 from results.places import is_remote, own_errors, remove_empty
 from results.run_paths import RunPaths
 
@@ -131,7 +132,10 @@ def claimed(directory: Path, wanted: Mapping[str, Any], *, fresh: bool, writer: 
         with own_errors(), locked(paths.lock, shared=writer != MAIN), locked(paths.writer_lock):
             yield claim(directory, wanted, fresh=fresh)
     except LockedError as error:
-        raise RunError(f"{directory}: {error} is working on it; wait for it, or choose another with --out") from None
+        late = f", or died less than {STALE_S:.0f} s ago" if is_remote(directory) else ""
+        raise RunError(
+            f"{directory}: {error} is working on it{late}; wait for it, or choose another with --out"
+        ) from None
     except OSError as error:
         if worth_keeping(paths):
             reason = (error.strerror or str(error)).lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -159,6 +160,14 @@ def test_failures_stay_with_their_piece_and_deaths_too() -> None:
     assert isinstance(found[3].error, ValueError)
     assert isinstance(found[7].error, WorkerDiedError)
     assert again == [16]
+
+
+def test_dask_logs_nothing_beside_the_messages_of_the_engine() -> None:
+    """Its client has a level of its own, and wrote of a scheduler it lost into the lines of ``--log-json``."""
+    log = logging.getLogger("distributed.client")
+    with local_engine(1, None):
+        assert not log.isEnabledFor(logging.ERROR)
+    assert log.isEnabledFor(logging.ERROR)
 
 
 def test_no_workers_is_an_error_after_some_patience(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def with_execution(execution: str) -> str:
         ("{engine: dask, workers: 3}", Dask, 3),
         ("{workers: 3, cluster: {kind: local}}", Dask, 3),
         ("{scheduler: tcp://head:8786}", Dask, 0),
+        ("{scheduler: 'tcp://[fe80::1]:8786'}", Dask, 0),
         (f"{{cluster: {JOBS}}}", Dask, 320),
     ],
 )
@@ -55,6 +56,9 @@ def test_a_study_says_who_works_it_off(execution: str, kind: type, workers: int)
         (f"{{scheduler: tcp://head:8786, cluster: {JOBS}}}", "expected a scheduler, or a cluster to start, got both"),
         ("{workers: 2, scheduler: tcp://head:8786}", "a scheduler has its own: leave workers out"),
         ("{scheduler: head}", 'expected the address of a Dask scheduler, such as tcp://host:8786, got "head"'),
+        ("{scheduler: 'tcp://'}", 'such as tcp://host:8786, got "tcp://"'),
+        ("{scheduler: 'tcp://head:port'}", 'such as tcp://host:8786, got "tcp://head:port"'),
+        ("{scheduler: 'tcp://me:s3cr3t@head:8786'}", "got one with a user or a password in it"),
         ("{scheduler: tls://head:8786}", "needs tls: ca, cert and key, or --tls DIR"),
         ("{tls: {ca: a, cert: b, key: c}}", "tls is for a scheduler or a cluster of jobs"),
         ("{scheduler: tls://head:8786, tls: {ca: a, cert: b}}", 'required key "key" is missing'),

@@ -205,15 +205,26 @@ def _client(to: Any, tls: Tls | None, where: str) -> Iterator[Any]:
     with _with_extra():
         from distributed import Client
     security = None if tls is None else tls.security()
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # what goes wrong is told once, by the engine
+    with _quiet():
+        try:
+            client = Client(to, security=security, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(f"{where}: cannot connect to a scheduler there: {error}") from None
+        try:
+            yield client
+        finally:
+            client.close(timeout=_CONNECT_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Dask log nothing: what goes wrong is told once, by the engine; its client has a level of its own."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     try:
-        client = Client(to, security=security, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise EngineError(f"{where}: cannot connect to a scheduler there: {error}") from None
-    try:
-        yield client
+        yield
     finally:
-        client.close(timeout=_CONNECT_S)
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
