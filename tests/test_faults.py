@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from conftest import PATIENCE_S, Command
 from small_run import changed, contents_of
 
 import dse
@@ -38,19 +38,28 @@ from dse.__main__ import main
 sys.argv = ["dse", "sweep", *sys.argv[1:]]
 main()
 """
-SLOW = """
-import time
-from sweeps.chunks import Work
-at_once = Work.__call__
-Work.__call__ = lambda self, number: (time.sleep(0.02), at_once(self, number))[1]
-"""
-AT_ONCE = """
+NOTED = """
+import signal, time
 import dse.chunk_journal
+from dse.chunk_journal import ChunkJournal
 dse.chunk_journal.FLUSH_S = 0.0
+of_journal, noted = ChunkJournal.record, []
+def record(self, done, front):
+    of_journal(self, done, front)
+    noted.append(done.number)
+    if len(noted) == {after}:
+        {then}
+ChunkJournal.record = record
 """
+"""Has each chunk on the disk as it is done, and does something after so many of a sitting."""
 
-PATIENCE_S = 600.0
-"""For what takes seconds: a machine may be busy with other things [s]."""
+STANDS_STILL = "time.sleep(10**6)"
+
+
+def stuck(after: int) -> str:
+    """Let a run stand still after so many chunks, for a kill to find it there however late it comes."""
+    return NOTED.format(after=after, then=STANDS_STILL)
+
 
 pytestmark = pytest.mark.usefixtures("no_pictures", "small_chunks")
 
@@ -79,14 +88,14 @@ def chunks_done(out: Path) -> int:
 
 
 def wait_for(happens: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while not happens() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
     assert happens(), process.communicate()
 
 
-def more_done(out: Path, before: int, process: subprocess.Popen[str]) -> bool:
-    return process.poll() is not None or chunks_done(out) > before
+def more_done(out: Path, before: int) -> bool:
+    return chunks_done(out) > before
 
 
 def assert_whole(out: Path, undisturbed: Path) -> None:
@@ -100,27 +109,20 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(
 ) -> None:
     study, out = study_of(tmp_path, *change), tmp_path / "run"
     undisturbed = dse.sweep(study, out=tmp_path / "undisturbed").path
-    moments, kills = random.Random(workers), 0
+    moments = random.Random(workers)
     for _ in range(3):
-        process = started(
-            study,
-            out,
-            "--workers",
-            str(workers),
-            more=SLOW + AT_ONCE,
-        )
-        wait_for(partial(more_done, out, chunks_done(out), process), process)
-        time.sleep(moments.random() * 0.1)
+        process = started(study, out, "--workers", str(workers), more=stuck(after=2))
+        wait_for(partial(more_done, out, chunks_done(out)), process)
+        time.sleep(moments.random() * 0.1)  # two of twelve chunks are done now, or one
         process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL, process.communicate()
         process.communicate()
-    assert kills >= 2
     evaluated: list[int] = []
     monkeypatch.setattr("dse.chunk_journal.ChunkJournal.record", _spied(evaluated))
     there = chunks_done(out)
     dse.sweep(study, out=out)
     assert_whole(out, undisturbed)
-    assert there >= 3
+    assert 3 <= there < len(list(out.glob("designs/*.parquet")))
     assert len(evaluated) + there == len(list(out.glob("designs/*.parquet")))
 
 
@@ -142,12 +144,12 @@ def test_told_to_stop_it_ends_its_chunk_and_says_how_to_go_on(
     number: signal.Signals, told: str, workers: str, tmp_path: Path
 ) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, "--workers", workers, more=SLOW + AT_ONCE)
-    wait_for(lambda: out.exists() and chunks_done(out) > 1, process)
-    process.send_signal(number)
+    then = f"os.kill(os.getpid(), {int(number)})"
+    process = started(study, out, "--workers", workers, more=NOTED.format(after=2, then=then))
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number
     done = chunks_done(out)
+    assert 2 <= done < 12
     assert f"error: stopped by {told}: {done} of 12 chunks are done in {out}; the same command goes on" in err
     assert "Traceback" not in err
     assert not (out / "_staging").exists()
@@ -217,8 +219,8 @@ def test_other_searches_survive_the_loss_of_their_manifest(
 
 def test_two_runs_at_once_do_not_mix(tmp_path: Path, command: Command) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, more=SLOW)
-    wait_for(lambda: (out / "run.lock").is_file() and (out / "manifest.json").is_file(), process)
+    process = started(study, out, more=stuck(after=1))
+    wait_for(lambda: (out / "manifest.json").is_file() and chunks_done(out) == 1, process)
     for more in ((), ("--fresh",), ("--shard", "1/2")):
         second = command("sweep", study, "--out", out, *more)
         assert second.code == 1
@@ -327,8 +329,8 @@ def test_damage_is_found_told_and_mended(
 
 def test_a_part_that_was_damaged_while_the_run_was_cut_off_is_made_again(tmp_path: Path, command: Command) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, more=SLOW + AT_ONCE)
-    wait_for(lambda: out.exists() and chunks_done(out) > 2, process)
+    process = started(study, out, more=stuck(after=3))
+    wait_for(lambda: chunks_done(out) == 3, process)
     process.kill()
     process.communicate()
     flip(out / "designs" / "part-000001.parquet")
