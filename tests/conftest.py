@@ -24,10 +24,6 @@ settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-PATIENCE_S = 600.0
-"""How long a test waits for what takes seconds [s]: the machine may be slow, and busy with other tests."""
-
-
 class Done(NamedTuple):
     """What a command came to."""
 

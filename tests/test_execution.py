@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cluster_work import environment, started
 from conftest import Command
-from small_run import SMALL, changed, contents_of
+from small_run import PATIENCE_S, SMALL, changed, contents_of
 
 import dse
 from dse.execution import engine_of, with_choices
@@ -245,7 +245,7 @@ def test_a_run_submits_jobs_and_ends_them(tmp_path: Path, small_run: Run, monkey
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.chdir(tmp_path)
     jobs = "{kind: slurm, jobs: 1, cores: 2, memory: 2 GB, interface: lo}"
-    run = dse.sweep(with_execution(f"{{patience: 60 s, cluster: {jobs}}}"), out="run")
+    run = dse.sweep(with_execution(f"{{patience: {PATIENCE_S} s, cluster: {jobs}}}"), out="run")
     assert contents_of(run.path) == contents_of(small_run.path)
     assert run.manifest["workers"] == 2
     assert (tools / "jobs").read_text() == (tools / "cancelled").read_text()
@@ -283,13 +283,14 @@ def certificates(folder: Path, name: str) -> Path:
 def test_traffic_is_encrypted_and_strangers_are_refused(
     tmp_path: Path, small_run: Run, study_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 2)
+    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 60)  # the machine may be busy
     mine, others = certificates(tmp_path, "mine"), certificates(tmp_path, "others")
     options = [f"--tls-{what}={mine / file}" for what, file in (("ca-file", "ca.pem"), ("cert", "cert.pem"))]
     with started(tmp_path / "cluster", 1, [*options, f"--tls-key={mine / 'key.pem'}"], scheme="tls") as cluster:
         assert cluster.address.startswith("tls://127.0.0.1:")
         run = dse.sweep(study_file, out=tmp_path / "run", scheduler=cluster.address, tls=mine)
         assert contents_of(run.path) == contents_of(small_run.path)
+        monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 2)  # those who will not get in
         secret = (mine / "key.pem").read_text().splitlines()[1]
         assert not [path for path in run.path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
         for address, tls, told in (

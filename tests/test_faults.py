@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_S, Command
-from small_run import changed, contents_of
+from conftest import Command
+from small_run import PATIENCE_S, changed, contents_of
 
 import dse
 from results.journal import read_journals
