@@ -75,6 +75,7 @@ def sweep_shard(job: Job, number: int, shards: int) -> str:
     mine = range(number - 1, chunks.count, shards)
     before = done_before(job.paths, job.identity, chunks, rows=job.keeps_all, verify=False)
     worked, _ = _work_off(job, chunks, before, mine)
+    job.paths.clean_staging()
     if worked.failed:
         raise IncompleteError(_failures(chunks, worked))
     return f"shard {number} of {shards}: its {len(mine):,} of {chunks.count:,} chunks are done"

@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dse.errors import OutputError, RunError
+from dse.errors import DseError, OutputError, RunError
+from dse.runs import load
 from dse.units import format_quantity
 from results.journal import read_journals
 from results.lock import LockedError, locked
 from results.manifest import read_manifest
+from results.object_lock import STALE_S
 from results.places import is_remote, own_errors, remove_empty
 from results.run_paths import RunPaths
 
@@ -77,8 +79,8 @@ def _claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[s
     try:
         manifest = read_manifest(directory)
     except ValueError as error:
-        if not fresh and wanted["study_sha256"] in _noted(paths):
-            return None  # its journal knows all that is done
+        if not fresh and wanted["study_sha256"] in _noted(paths) | _stored(paths):
+            return None  # its journal or its checkpoint knows what is done
         raise OutputError(f"{error}; remove the directory or choose another with --out") from None
     if "study_sha256" not in manifest:
         raise OutputError(f"{directory}: is not empty and not a run; choose another directory with --out")
@@ -98,6 +100,14 @@ def _claim(directory: Path, wanted: Mapping[str, Any], *, fresh: bool) -> dict[s
 def _noted(paths: RunPaths) -> set[str]:
     """Digests of the studies that the journals of a run tell of."""
     return {str(record.get("study_sha256")) for record in read_journals(paths.journals()).records if "run" in record}
+
+
+def _stored(paths: RunPaths) -> set[str]:
+    """Digest of the study that lies in a run's directory, if one does."""
+    try:
+        return {load(paths.study).digest()}
+    except (OSError, DseError):
+        return set()
 
 
 _SCAFFOLD = ("_staging", "journal", "run.lock")
@@ -122,7 +132,10 @@ def claimed(directory: Path, wanted: Mapping[str, Any], *, fresh: bool, writer: 
         with own_errors(), locked(paths.lock, shared=writer != MAIN), locked(paths.writer_lock):
             yield claim(directory, wanted, fresh=fresh)
     except LockedError as error:
-        raise RunError(f"{directory}: {error} is working on it; wait for it, or choose another with --out") from None
+        late = f", or died less than {STALE_S:.0f} s ago" if is_remote(directory) else ""
+        raise RunError(
+            f"{directory}: {error} is working on it{late}; wait for it, or choose another with --out"
+        ) from None
     except OSError as error:
         if worth_keeping(paths):
             reason = (error.strerror or str(error)).lower()
@@ -170,11 +183,12 @@ def worth_keeping(paths: RunPaths) -> bool:
     return paths.checkpoint.is_file() or any(file.stat().st_size for file in paths.journals())
 
 
-def clear(paths: RunPaths) -> None:
-    """Remove the files of a run, and nothing that is not its own; the manifest goes last."""
+def clear(paths: RunPaths, *, checkpoint: bool = True) -> None:
+    """Remove the files of a run, and nothing that is not its own; the manifest goes last, the `checkpoint` may stay."""
     paths.clean_staging(every=True)
     for file in _own(paths):
-        file.unlink(missing_ok=True)
+        if checkpoint or file != paths.checkpoint:
+            file.unlink(missing_ok=True)
     for folder in (paths.designs, paths.figures, paths.leaves):
         remove_empty(folder)
 

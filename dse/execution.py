@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dse.errors import RunError, StudyError, did_you_mean, shown
 from dse.study_execution import DEFAULT_WALLTIME_S, ENGINES, MOST_WORKERS, TlsFiles, address, check_together
 from dse.study_hardware import beside
-from sweeps.engines import Engine, EngineError, Serial, WorkerDiedError
+from sweeps.engines import Engine, EngineError, MissingPackageError, Serial, WorkerDiedError
 
 if TYPE_CHECKING:
     from dse.study import Study
@@ -100,14 +100,21 @@ def entered(engine: Engine) -> Iterator[None]:
 
     Raises
     ------
+    StudyError
+        If it needs a package that is not installed.
     RunError
         If the engine cannot begin, or cannot go on.
     """
+    begun = False
     try:
         with engine:
+            begun = True
             yield
+    except MissingPackageError as error:
+        raise StudyError(str(error)) from None
     except (EngineError, WorkerDiedError) as error:
-        raise RunError(f"{error}; what is done is kept, the same command goes on from there") from None
+        kept = "; what is done is kept, the same command goes on from there" if begun else ""
+        raise RunError(f"{error}{kept}") from None
 
 
 def job_script(study: Study) -> str:
@@ -116,9 +123,9 @@ def job_script(study: Study) -> str:
     Raises
     ------
     StudyError
-        If it has no cluster of jobs.
+        If it has no cluster of jobs, or without the packages that this needs.
     RunError
-        Without the packages that this needs, or the files of its TLS.
+        Without the files of its TLS.
     """
     from sweeps.engines.clusters import QUEUES, job_script
 
@@ -132,6 +139,8 @@ def job_script(study: Study) -> str:
         )
     try:
         return job_script(_jobs(study), _tls(study))
+    except MissingPackageError as error:
+        raise StudyError(str(error)) from None
     except EngineError as error:
         raise RunError(str(error)) from None
 

@@ -97,12 +97,12 @@ def begin(paths: RunPaths, manifest: Mapping[str, Any], study: Study, *, fresh: 
     StudyError
         If a shard finds another run's directory.
     """
-    same = not fresh and _identity_there(paths) == manifest["identity"]
-    if not same:
+    there = _identity_there(paths)
+    if fresh or there != manifest["identity"]:
         if paths.writer != MAIN and directories.worth_keeping(paths):
             raise StudyError(f"{paths.dir}: holds shards of another study or version; choose another with --out")
         if paths.writer == MAIN:
-            directories.clear(paths)
+            directories.clear(paths, checkpoint=fresh or there is not None)  # it says itself whose it is
     paths.clean_staging(every=paths.writer == MAIN)
     write_manifest(paths.dir, {**manifest, "status": "running"}, staging=paths.staging)
     write_file(paths.study, study.text.encode(), staging=paths.staging)

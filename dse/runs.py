@@ -284,7 +284,9 @@ def manifest_of(directory: Path) -> dict[str, Any]:
             if not RunPaths(directory).manifest.is_file():
                 raise RunError(f"{directory}: not the directory of a run (it has no manifest.json)")
         return read_manifest(directory)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        raise RunError(f"{error}; `dse sweep` on its study mends it, and keeps what else is whole") from None
+    except OSError as error:
         raise RunError(str(error)) from None
 
 

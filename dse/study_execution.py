@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +17,7 @@ ENGINES = ("local", "dask")
 KINDS = ("local", "slurm", "lsf", "pbs", "sge")
 MOST_WORKERS = 4096
 MOST_JOBS = 4096
-SCHEMES = ("tcp://", "tls://")
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+)(:[0-9]{1,5})?/?")
 MOST_LINES = 100
 
 
@@ -46,9 +47,9 @@ class Address(Rule):
 
 def address(value: object) -> str:
     """Return the address of a scheduler; ValueError if it is none."""
-    good = isinstance(value, str) and value.startswith(SCHEMES) and value.isprintable() and " " not in value
-    if not isinstance(value, str) or not good or len(value) > 4096 or value.endswith("://"):
-        raise ValueError(f"expected the address of a Dask scheduler, such as tcp://host:8786, got {shown(value)}")
+    if not isinstance(value, str) or len(value) > 4096 or not (value.isprintable() and _ADDRESS.fullmatch(value)):
+        got = "one with a user or a password in it" if isinstance(value, str) and "@" in value else shown(value)
+        raise ValueError(f"expected the address of a Dask scheduler, such as tcp://host:8786, got {got}")
     return value
 
 

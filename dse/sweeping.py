@@ -81,6 +81,8 @@ def sweep(
     problem = problem_of(study)
     manifest = new_manifest(study, _kept(study, size), used.workers)
     directory = located(out if out is not None else _own_directory(study))
+    if not fresh and (already := _already(directory, manifest)) is not None:
+        return already
     with directories.claimed(directory, manifest, fresh=fresh, writer=directories.MAIN) as finished:
         paths = RunPaths(directory)
         damaged = damaged_files(paths, finished) if finished is not None else []
@@ -126,7 +128,8 @@ def sweep_shard(
     Raises
     ------
     StudyError
-        If there is no such shard, or the study's search is not of the kind that comes in chunks.
+        If there is no such shard, the run was begun in another number of them, or the study's search is not of the
+        kind that comes in chunks.
     OutputError, RunError, StoppedError
         As :func:`sweep`.
     """
@@ -143,17 +146,35 @@ def sweep_shard(
     manifest = new_manifest(study, _kept(study, size), used.workers)
     manifest |= identified(study, manifest)
     directory = located(out if out is not None else _own_directory(study))
+    if _already(directory, manifest) is not None:
+        return f"{directory}: the run is finished already"
     writer = f"shard-{number:0{len(str(shards))}}-of-{shards}"
     with directories.claimed(directory, manifest, fresh=False, writer=writer) as finished:
         if finished is not None:
             return f"{directory}: the run is finished already"
         paths = RunPaths(directory, writer)
+        _check_shards(paths, manifest["identity"], shards)
+        manifest["shards"] = shards
         told = None if progress is None else lambda done, front: progress(done, -(-size // shards), front)
         with directories.kept_if_worth(paths), stoppable() as stop:
             begin(paths, manifest, study, fresh=False)
             job = Job(study, problem_of(study), paths, manifest, used, stop, told)
             with entered(used):
                 return chunked_runs.sweep_shard(job, number, shards)
+
+
+def _check_shards(paths: RunPaths, identity: str, shards: int) -> None:
+    """Raise StudyError if a run was begun in another number of shards: some chunks would be nobody's, others twice."""
+    try:
+        there = manifest_of(paths.dir)
+    except RunError:
+        return
+    begun = there.get("shards", shards)
+    if there.get("identity") == identity and begun != shards:
+        raise StudyError(
+            f"shard: {paths.dir} was begun in {begun:,} shards, got {shards:,}; go on with --shard N/{begun}, or "
+            "without --shard, which makes up for all that is missing, or choose another directory with --out"
+        )
 
 
 def shard_of(text: str) -> tuple[int, int]:
@@ -190,11 +211,21 @@ def merge(path: str | Path) -> Run:
     manifest |= identified(study, manifest)
     if manifest["identity"] != there.get("identity"):
         raise RunError(f"{directory}: was begun with another version of dse, its tables or its libraries than this one")
+    if (already := _already(directory, manifest)) is not None:
+        return already
     with directories.claimed(directory, manifest, fresh=False, writer=directories.MAIN) as finished:
         if finished is not None:
             return Run(directory, finished, already=True)
         with stoppable() as stop:
             return chunked_runs.merge(Job(study, problem_of(study), RunPaths(directory), manifest, Serial(), stop))
+
+
+def _already(directory: Path, manifest: Mapping[str, Any]) -> Run | None:
+    """Return the run that a directory holds finished and whole: nothing is to be done there, so nothing is locked."""
+    finished = directories.claim(directory, manifest, fresh=False)
+    if finished is None or damaged_files(RunPaths(directory), finished):
+        return None
+    return Run(directory, finished, already=True)
 
 
 def _own_directory(study: Study) -> str:

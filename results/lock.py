@@ -8,6 +8,7 @@ that works alone, and the merge of shards, hold it alone.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import IO
 
 from results.object_lock import LockedError, holder, is_fresh, object_locked, signature
 from results.places import is_remote
+
+_LOOKS, _LOOK_S = 10, 0.1
+"""Times one looks before a lock counts as held, and the time between [s]: to look, :func:`is_locked` holds it too."""
 
 
 @contextmanager
@@ -57,6 +61,7 @@ def _acquired(file: Path, *, shared: bool) -> IO[bytes]:
     import portalocker
 
     flags = portalocker.LOCK_NB | (portalocker.LOCK_SH if shared else portalocker.LOCK_EX)
+    looks = _LOOKS
     while True:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("a+b")
@@ -64,7 +69,11 @@ def _acquired(file: Path, *, shared: bool) -> IO[bytes]:
             portalocker.lock(handle, flags)
         except portalocker.AlreadyLocked:
             handle.close()
-            raise LockedError(holder(file)) from None
+            looks -= 1
+            if not looks:
+                raise LockedError(holder(file)) from None
+            time.sleep(_LOOK_S)
+            continue
         except portalocker.LockException as error:
             handle.close()
             raise OSError(f"the file system has no locks ({error})") from error

@@ -64,16 +64,11 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(read_bytes(path))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is damaged: not JSON ({error}); delete the run's directory and run it again"
-        ) from error
+        raise ValueError(f"{path} is damaged: not JSON ({error})") from error
     if not isinstance(manifest, dict):
         raise ValueError(f"{path} is damaged: expected an object, got {type(manifest).__name__}")
     if _of_a_run(manifest) and manifest.pop(_CHECK, None) != _digest(manifest):
-        raise ValueError(
-            f"{path} is damaged, or was edited, or is of an older version: its checksum is wrong; delete the run's "
-            "directory and run it again"
-        )
+        raise ValueError(f"{path} is damaged, or was edited, or is of an older version: its checksum is wrong")
     return manifest
 
 

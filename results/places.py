@@ -24,10 +24,12 @@ def place(where: str | Path) -> Path:
     Raises
     ------
     OSError
-        If nobody here knows the protocol of a URL, or what it needs is not installed.
+        If nobody here knows the protocol of a URL, what it needs is not installed, or it holds credentials.
     """
     if not isinstance(where, str) or not is_url(where):
         return Path(where) if isinstance(where, str) else where
+    if "@" in where.split("://", 1)[1].split("/", 1)[0]:
+        raise OSError("a URL with a user or a password in it would be shown and kept; give them by the environment")
     from upath import UPath
 
     try:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from small_run import changed
+from small_run import PATIENCE_S, changed
 
 from sweeps.chunks import GridChunks
 from sweeps.grid import Tally
@@ -75,16 +75,16 @@ class Started:
         """Process of each worker, by its address."""
         from distributed import Client
 
-        with Client(self.address, set_as_default=False) as client:
+        with Client(self.address, timeout=PATIENCE_S, set_as_default=False) as client:
             found: dict[str, int] = client.run(os.getpid)
             return found
 
-    def wait_for(self, workers: int, most_s: float = 60.0) -> None:
+    def wait_for(self, workers: int) -> None:
         """Wait until so many workers are there."""
         from distributed import Client
 
-        with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=most_s)
+        with Client(self.address, timeout=PATIENCE_S, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=PATIENCE_S)
 
 
 @contextmanager
@@ -110,10 +110,10 @@ def started(folder: Path, workers: int, more: Sequence[str] = (), scheme: str = 
             process.wait()
 
 
-def _address(file: Path, scheduler: subprocess.Popen[bytes], most_s: float = 60.0) -> str:
+def _address(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
     import json
 
-    until = time.monotonic() + most_s
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and scheduler.poll() is None:
         try:
             return str(json.loads(file.read_text())["address"])

@@ -31,6 +31,9 @@ constraints: ["ttft <= 4 s", "peak_power <= 60 W"]
 output: {dir: runs/small}
 """
 SMALL_SIZE = 450
+PATIENCE_S = 600.0
+"""How long a test waits for what takes seconds [s]: the machine may be slow, and busy with other tests."""
+
 DESIGN = ("dram_bytes_per_s", "compute_flop_per_s", "sram_bytes", "dram_bytes", "flash_bytes")
 
 

@@ -466,17 +466,21 @@ def test_a_sweep_into_a_damaged_run_mends_it(
     assert contents_of(tmp_path / "run") == contents_of(small_run.path)
 
 
-def test_a_sweep_into_a_damaged_run_without_a_journal_is_refused(
+def test_a_sweep_into_a_damaged_run_that_nothing_tells_of_is_refused(
     tmp_path: Path, command: Command, small_run: Run, study_file: Path
 ) -> None:
     shutil.copytree(small_run.path, tmp_path / "run")
     cut(tmp_path / "run" / "manifest.json")
     shutil.rmtree(tmp_path / "run" / "journal")
+    (tmp_path / "run" / "study.yaml").write_text(SMALL.replace("name: small", "name: other"))
     before = files_of(tmp_path)
     for more in ((), ("--fresh",)):
         done = command("sweep", study_file, "--out", tmp_path / "run", *more)
         assert_refused(done, "manifest.json is damaged", "--out")
     assert files_of(tmp_path) == before
+    (tmp_path / "run" / "study.yaml").write_text(SMALL)  # this tells whose it is
+    assert command("sweep", study_file, "--out", tmp_path / "run").code == 0
+    assert contents_of(tmp_path / "run") == contents_of(small_run.path)
 
 
 @pytest.mark.parametrize("verb", ["front", "plot"])

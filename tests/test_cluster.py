@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from cluster_work import STEPPED, STEPS, PoisonChunks, Square, Started, environment, started
 from conftest import Command
-from small_run import changed, contents_of
+from small_run import PATIENCE_S, changed, contents_of
 
 import dse
 from dse.errors import OutputError, RunError
@@ -45,7 +46,7 @@ def chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every scenario be a chunk, and every chunk a task."""
     monkeypatch.setattr("sweeps.chunks.CHUNK_POINTS", 1)
     monkeypatch.setattr("sweeps.engines.dask._TASK_S", 0.0)
-    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 3)
+    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 60)  # the machine may be busy
     monkeypatch.setattr("sweeps.run._LEAST_PROGRESS_S", 0.0)
     monkeypatch.setattr("sweeps.run._PROGRESS_SHARE", 0)
 
@@ -109,7 +110,7 @@ def client(cluster: Started, folder: Path, number: int) -> subprocess.CompletedP
     """A process that runs the study on a cluster until it sends itself a signal."""
     (folder / "study.yaml").write_text(STEPPED, encoding="utf8")
     command = [sys.executable, "-c", CLIENT, str(folder / "study.yaml"), "run", cluster.address, str(number)]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def test_a_client_killed_mid_run_is_gone_on_with(cluster: Started, alone: Run, tmp_path: Path) -> None:
@@ -161,6 +162,14 @@ def test_failures_stay_with_their_piece_and_deaths_too() -> None:
     assert again == [16]
 
 
+def test_dask_logs_nothing_beside_the_messages_of_the_engine() -> None:
+    """Its client has a level of its own, and wrote of a scheduler it lost into the lines of ``--log-json``."""
+    log = logging.getLogger("distributed.client")
+    with local_engine(1, None):
+        assert not log.isEnabledFor(logging.ERROR)
+    assert log.isEnabledFor(logging.ERROR)
+
+
 def test_no_workers_is_an_error_after_some_patience(tmp_path: Path) -> None:
     with (
         started(tmp_path / "empty", 0) as empty,
@@ -170,7 +179,10 @@ def test_no_workers_is_an_error_after_some_patience(tmp_path: Path) -> None:
         list(engine.outcomes(Square(), range(4), never))
 
 
-def test_a_scheduler_that_dies_ends_the_run_and_what_is_done_is_kept(alone: Run, tmp_path: Path) -> None:
+def test_a_scheduler_that_dies_ends_the_run_and_what_is_done_is_kept(
+    alone: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 10)  # so long it tries to find the scheduler again
     with started(tmp_path / "mortal", 1) as mortal:
         mortal.wait_for(1)
 
@@ -195,10 +207,14 @@ def test_workers_with_another_installation_are_refused(
         dse.sweep(STEPPED, out=tmp_path / "run", scheduler=cluster.address)
 
 
-def test_nobody_at_the_address_is_an_error(command: Command, study_file: Path, tmp_path: Path) -> None:
+def test_nobody_at_the_address_is_an_error(
+    command: Command, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 1)
     done = command("sweep", study_file, "--out", tmp_path / "run", "--scheduler", "tcp://127.0.0.1:1")
     assert done.code == 1
     assert "tcp://127.0.0.1:1: cannot connect to a scheduler there" in done.err
+    assert "what is done is kept" not in done.err  # nothing is
     assert not (tmp_path / "run").exists()
 
 

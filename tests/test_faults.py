@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
-from small_run import changed, contents_of
+from small_run import PATIENCE_S, changed, contents_of
 
 import dse
 from results.journal import read_journals
@@ -38,16 +38,28 @@ from dse.__main__ import main
 sys.argv = ["dse", "sweep", *sys.argv[1:]]
 main()
 """
-SLOW = """
-import time
-from sweeps.chunks import Work
-at_once = Work.__call__
-Work.__call__ = lambda self, number: (time.sleep(0.02), at_once(self, number))[1]
-"""
-AT_ONCE = """
+NOTED = """
+import signal, time
 import dse.chunk_journal
+from dse.chunk_journal import ChunkJournal
 dse.chunk_journal.FLUSH_S = 0.0
+of_journal, noted = ChunkJournal.record, []
+def record(self, done, front):
+    of_journal(self, done, front)
+    noted.append(done.number)
+    if len(noted) == {after}:
+        {then}
+ChunkJournal.record = record
 """
+"""Has each chunk on the disk as it is done, and does something after so many of a sitting."""
+
+STANDS_STILL = "time.sleep(10**6)"
+
+
+def stuck(after: int) -> str:
+    """Let a run stand still after so many chunks, for a kill to find it there however late it comes."""
+    return NOTED.format(after=after, then=STANDS_STILL)
+
 
 pytestmark = pytest.mark.usefixtures("no_pictures", "small_chunks")
 
@@ -76,14 +88,14 @@ def chunks_done(out: Path) -> int:
 
 
 def wait_for(happens: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while not happens() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
     assert happens(), process.communicate()
 
 
-def more_done(out: Path, before: int, process: subprocess.Popen[str]) -> bool:
-    return process.poll() is not None or chunks_done(out) > before
+def more_done(out: Path, before: int) -> bool:
+    return chunks_done(out) > before
 
 
 def assert_whole(out: Path, undisturbed: Path) -> None:
@@ -97,27 +109,20 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(
 ) -> None:
     study, out = study_of(tmp_path, *change), tmp_path / "run"
     undisturbed = dse.sweep(study, out=tmp_path / "undisturbed").path
-    moments, kills = random.Random(workers), 0
+    moments = random.Random(workers)
     for _ in range(3):
-        process = started(
-            study,
-            out,
-            "--workers",
-            str(workers),
-            more=SLOW + AT_ONCE,
-        )
-        wait_for(partial(more_done, out, chunks_done(out), process), process)
-        time.sleep(moments.random() * 0.1)
+        process = started(study, out, "--workers", str(workers), more=stuck(after=2))
+        wait_for(partial(more_done, out, chunks_done(out)), process)
+        time.sleep(moments.random() * 0.1)  # two of twelve chunks are done now, or one
         process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL, process.communicate()
         process.communicate()
-    assert kills >= 2
     evaluated: list[int] = []
     monkeypatch.setattr("dse.chunk_journal.ChunkJournal.record", _spied(evaluated))
     there = chunks_done(out)
     dse.sweep(study, out=out)
     assert_whole(out, undisturbed)
-    assert there >= 3
+    assert 3 <= there < len(list(out.glob("designs/*.parquet")))
     assert len(evaluated) + there == len(list(out.glob("designs/*.parquet")))
 
 
@@ -139,12 +144,12 @@ def test_told_to_stop_it_ends_its_chunk_and_says_how_to_go_on(
     number: signal.Signals, told: str, workers: str, tmp_path: Path
 ) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, "--workers", workers, more=SLOW + AT_ONCE)
-    wait_for(lambda: out.exists() and chunks_done(out) > 1, process)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    then = f"os.kill(os.getpid(), {int(number)})"
+    process = started(study, out, "--workers", workers, more=NOTED.format(after=2, then=then))
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number
     done = chunks_done(out)
+    assert 2 <= done < 12
     assert f"error: stopped by {told}: {done} of 12 chunks are done in {out}; the same command goes on" in err
     assert "Traceback" not in err
     assert not (out / "_staging").exists()
@@ -157,7 +162,7 @@ def test_other_searches_stop_in_good_order_too(method: str, tmp_path: Path, comm
     search = f"search: {_SEARCHES[method]}\nobjectives:"
     study, out = study_of(tmp_path, ("objectives:", search)), tmp_path / "run"
     process = started(study, out, more="import os, signal\nfrom dse.jobs import Job\n" + _STOPPED[method])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + signal.SIGTERM, err
     assert "stopped by SIGTERM: " in err
     assert RunPaths(out).checkpoint.is_file()
@@ -186,10 +191,36 @@ sweeps.exact.Search.step = step
 }
 
 
+@pytest.mark.parametrize("method", ["nsga2", "exact"])
+def test_other_searches_survive_the_loss_of_their_manifest(
+    method: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no journal: people were told to remove the directory, and hours of work with it."""
+    search = f"search: {_SEARCHES[method]}\nobjectives:"
+    study, out = study_of(tmp_path, ("objectives:", search)), tmp_path / "run"
+    process = started(study, out, more="import os, signal\nfrom dse.jobs import Job\n" + _STOPPED[method])
+    process.communicate(timeout=PATIENCE_S)
+    cut(out / "manifest.json")
+    told = command("status", out)
+    assert told.code == 1
+    assert "manifest.json is damaged: not JSON" in told.err
+    assert "`dse sweep` on its study mends it, and keeps what else is whole" in told.err
+    other = tmp_path / "other.yaml"
+    other.write_text(study.read_text().replace("ttft <= 4 s", "ttft <= 3 s"))
+    refused = command("sweep", other, "--out", out)
+    assert (refused.code, "remove the directory or choose another with --out" in refused.err) == (2, True)
+    with monkeypatch.context() as patch:
+        patch.setattr("sweeps.exact.Search.seed", lambda *_: pytest.fail("it started from the beginning"))
+        assert command("sweep", study, "--out", out).code == 0
+    if method == "nsga2":
+        assert json.loads((out / "manifest.json").read_text())["search"]["resumed"]
+    assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
+
+
 def test_two_runs_at_once_do_not_mix(tmp_path: Path, command: Command) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, more=SLOW)
-    wait_for(lambda: (out / "run.lock").is_file() and (out / "manifest.json").is_file(), process)
+    process = started(study, out, more=stuck(after=1))
+    wait_for(lambda: (out / "manifest.json").is_file() and chunks_done(out) == 1, process)
     for more in ((), ("--fresh",), ("--shard", "1/2")):
         second = command("sweep", study, "--out", out, *more)
         assert second.code == 1
@@ -229,15 +260,25 @@ def test_a_disk_that_takes_no_more_is_a_message_and_costs_nothing(tmp_path: Path
     assert_whole(out, undisturbed)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs the right to mount")
-def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
+needs_mounts = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs the right to mount")
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A file system of its own in a folder; yields what mounts it anew with other options."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        study, out = study_of(tmp_path), disk / "run"
+        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True) and None
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@needs_mounts
+def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, out = study_of(tmp_path), tmp_path / "disk" / "run"
+    with small_disk(tmp_path / "disk", "600k") as remounted:
         refused = command("sweep", study, "--out", out)
         assert (refused.code, "are free" in refused.err) == (2, True)  # seen beforehand
         monkeypatch.setattr("dse.directories.check_space", lambda *_: None)  # others fill it meanwhile
@@ -247,11 +288,9 @@ def test_a_small_disk_that_fills_up(tmp_path: Path, command: Command, monkeypatc
         assert "cannot write there any more: no space left on device; what is done is kept" in done.err
         assert chunks_done(out) >= 1
         assert not list(out.glob("_staging/*"))
-        subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
+        remounted("size=50m")
         assert command("sweep", study, "--out", out).code == 0
         assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def cut(file: Path) -> None:
@@ -290,8 +329,8 @@ def test_damage_is_found_told_and_mended(
 
 def test_a_part_that_was_damaged_while_the_run_was_cut_off_is_made_again(tmp_path: Path, command: Command) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
-    process = started(study, out, more=SLOW + AT_ONCE)
-    wait_for(lambda: out.exists() and chunks_done(out) > 2, process)
+    process = started(study, out, more=stuck(after=3))
+    wait_for(lambda: chunks_done(out) == 3, process)
     process.kill()
     process.communicate()
     flip(out / "designs" / "part-000001.parquet")
@@ -331,7 +370,7 @@ def test_a_chunk_that_keeps_failing_is_named_and_the_rest_is_done(keep: str, tmp
     study = study_of(tmp_path, ("output: {dir: runs/small}", f"output: {{keep: {keep}}}"))
     out = tmp_path / "run"
     process = started(study, out, more=FAILS)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "error: chunk 2 failed twice (points 900 to 1,349): ArithmeticError: no such number" in err
     assert "error: chunk 5 failed twice (points 2,250 to 2,699)" in err
@@ -363,6 +402,22 @@ def test_shards_in_any_order_and_cut_off_make_the_same_run(tmp_path: Path, comma
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
     assert "finished already" in command("merge", out).out
     assert "finished already" in command("sweep", study, "--out", out, "--shard", "1/5").out
+
+
+def test_shards_of_another_count_are_refused(tmp_path: Path, command: Command) -> None:
+    """1/3 and 2/7 of one run were both worked off: most chunks were nobody's, and only `dse merge` said so."""
+    study, out = study_of(tmp_path), tmp_path / "run"
+    assert command("sweep", study, "--out", out, "--shard", "1/3").code == 0
+    before = contents_of(out), (out / "manifest.json").read_bytes()
+    mixed = command("sweep", study, "--out", out, "--shard", "2/7")
+    assert (mixed.code, mixed.out) == (2, "")
+    assert f"error: shard: {out} was begun in 3 shards, got 7; go on with --shard N/3, or without --shard" in mixed.err
+    assert (contents_of(out), (out / "manifest.json").read_bytes()) == before
+    assert not (out / "_staging").exists()
+    for shard in ("2/3", "1/3", "3/3"):
+        assert command("sweep", study, "--out", out, "--shard", shard).code == 0
+    assert command("merge", out).code == 0
+    assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 
 
 def test_a_sweep_makes_up_for_shards_that_are_missing(tmp_path: Path, command: Command) -> None:
@@ -422,3 +477,20 @@ def test_names_that_some_systems_keep_for_themselves(name: str, tmp_path: Path, 
     done = command("check", study_of(tmp_path, ("name: small", f"name: {name}")))
     assert done.code == 2
     assert "name: expected a name that every system takes for a directory" in done.err
+
+
+@needs_mounts
+def test_a_finished_run_that_nobody_may_write_to_is_finished(tmp_path: Path, command: Command) -> None:
+    """It said that it cannot write there any more, and that the same command goes on from there."""
+    study, out = study_of(tmp_path), tmp_path / "disk" / "run"
+    with small_disk(tmp_path / "disk", "50m") as remounted:
+        dse.sweep(study, out=out)
+        remounted("ro")
+        for arguments in (("sweep", study, "--out", out), ("merge", out)):
+            again = command(*arguments)
+            assert (again.code, again.err) == (0, "")
+            assert f"{out} is finished already; nothing was changed" in again.out
+        assert "finished already" in command("sweep", study, "--out", out, "--shard", "1/3").out
+        assert command("verify", out).code == 0
+        new = command("sweep", study, "--out", out.with_name("new"))
+        assert (new.code, new.err) == (2, f"error: {out.with_name('new')}: cannot write there: read-only file system\n")

@@ -22,6 +22,10 @@ class EngineError(Exception):
     """The engine itself cannot go on: no scheduler, no workers, or workers that are not like this process."""
 
 
+class MissingPackageError(EngineError):
+    """The engine needs a package that is not installed."""
+
+
 class WorkerDiedError(Exception):
     """The process that worked a piece off ended before it was done, twice; there is no use in a third time."""
 

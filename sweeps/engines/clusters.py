@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.engines import EngineError
+from sweeps.engines import EngineError, MissingPackageError
 from sweeps.engines.dask import Dask
 
 QUEUES = {"slurm": "SLURM", "lsf": "LSF", "pbs": "PBS", "sge": "SGE"}
@@ -23,7 +23,6 @@ JOB_S = 24 * 3600.0
 """The same where jobs wait in a queue [s]."""
 
 _CONNECT_S = 10
-_EXTRA = "a Dask cluster needs more packages: install dse[cluster]"
 _IGNORE_SIGNALS = "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]"
 
 
@@ -186,7 +185,7 @@ def jobs_engine(jobs: Jobs, tls: Tls | None, patience_s: float | None) -> Dask:
 
 
 def job_script(jobs: Jobs, tls: Tls | None) -> str:
-    """Return the script of each job that would be submitted; EngineError without dask-jobqueue."""
+    """Return the script of each job that would be submitted; MissingPackageError without dask-jobqueue."""
     with _with_extra():
         return jobs.script(tls)
 
@@ -196,7 +195,9 @@ def _with_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise EngineError(f"{_EXTRA} ({error.name} is missing)") from None
+        raise MissingPackageError(
+            f"a Dask cluster needs {error.name}, which is not installed; pip install 'dse[cluster]' brings it"
+        ) from None
 
 
 @contextmanager
@@ -204,15 +205,26 @@ def _client(to: Any, tls: Tls | None, where: str) -> Iterator[Any]:
     with _with_extra():
         from distributed import Client
     security = None if tls is None else tls.security()
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # what goes wrong is told once, by the engine
+    with _quiet():
+        try:
+            client = Client(to, security=security, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(f"{where}: cannot connect to a scheduler there: {error}") from None
+        try:
+            yield client
+        finally:
+            client.close(timeout=_CONNECT_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Dask log nothing: what goes wrong is told once, by the engine; its client has a level of its own."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     try:
-        client = Client(to, security=security, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise EngineError(f"{where}: cannot connect to a scheduler there: {error}") from None
-    try:
-        yield client
+        yield
     finally:
-        client.close(timeout=_CONNECT_S)
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
