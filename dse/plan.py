@@ -15,6 +15,7 @@ from dse.quality_checks import asks_for_quality, check_quality
 from dse.study import Study
 from dse.study_axes import DIMENSIONS
 from dse.study_constants import Ranged
+from dse.study_places import scenario_error, wrong
 from dse.technique_checks import check_techniques
 from dse.units import format_quantity
 from roofline.precision import Precision
@@ -98,7 +99,7 @@ class StudyScenarios:
                 with_batch(found, found.largest.most)
             return found
         except ValueError as error:
-            raise StudyError(str(error), path=self.study.source_path) from None
+            raise scenario_error(self.study, at, error) from None
 
 
 def problem_of(study: Study, models: Models | None = None) -> Problem:
@@ -177,6 +178,13 @@ def _check_batches(study: Study) -> None:
     if chosen and len(study.workloads) > 1:
         raise StudyError(f"batch: {chosen[0]} is for a study of one workload", path=study.source_path, key="workloads")
     _check_arrivals(study)
+    if study.disaggregate is not None and study.deployment.demand is not None:
+        raise wrong(
+            study,
+            ("deployment", "demand"),
+            "disaggregate sizes two kinds of chips to be busy alike, whatever is demanded; expected utilization: 0.6 "
+            "in its place, or another share of the time that they work",
+        )
     if study.baselines and (study.disaggregate is not None or STEADY in chosen):
         what = "batch: steady" if STEADY in chosen else "disaggregate"
         told = "a batch that is a number, or max" if STEADY in chosen else "one kind of chip: leave disaggregate out"

@@ -91,6 +91,16 @@ def test_selection_leaves_windows_alone() -> None:
     assert of("mistral-7b-v0.1", selection, prompt=65536.0) == of("mistral-7b-v0.1", prompt=65536.0)
 
 
+def test_layers_that_select_are_none_of_those_with_a_window() -> None:
+    """Of gemma-2's 42 layers 21 have a window: 10 that select were all taken from these, and none of them selected."""
+    ten = Techniques(selection=Selection(16, 1024, 64, layers=10))
+    plain, found = of("gemma-2-9b", prompt=65536.0), of("gemma-2-9b", ten, prompt=65536.0)
+    read = [{row.kv_read_bytes: row.count for row in one.decode if row.name == "attention"} for one in (plain, found)]
+    token = 2 * 8 * 256 * 2
+    assert read[0] == {4096 * token: 21, (65536 + 64) * token: 21}
+    assert read[1] == {4096 * token: 21, 1088 * token: 10, 64 * token: 11}
+
+
 @pytest.mark.parametrize(
     "drafting", [{"eagle": Eagle(3, Accepted(0.7))}, {"multi_token": MultiToken(2, Accepted(0.7))}], ids=str
 )
