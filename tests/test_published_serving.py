@@ -79,8 +79,8 @@ def test_a_606_mib_model_at_49_tokens_per_s_moves_30_gb_per_s() -> None:
 def test_llm_in_a_flash_reads_what_dram_does_not_hold(in_dram: float, published_s: float) -> None:
     """OPT-6.7B in 16 bit at 6.1 GB/s of flash: I/O time of a token, naive and with half of the weights resident.
 
-    Alizadeh et al., arXiv 2312.11514, Table 2: 2196 ms and 1090 ms (recalled, unverified). Its windowing and
-    bundling are contextual sparsity, which is a technique of its own.
+    Alizadeh et al., arXiv 2312.11514, Table 2: 2196 ms and 1090 ms (recalled, unverified: no public transcript with
+    the table was found). Its windowing and bundling are contextual sparsity, which is a technique of its own.
     """
     opt = model("opt-6.7b")
     flash = {"flash_bytes_per_s_max": 6.1e9, "flash_bytes_per_s_per_byte": 1.0, "os_reserve_bytes": 0.0}
@@ -126,8 +126,8 @@ def test_flexgen_a_batch_pays_for_streamed_weights() -> None:
 def test_paged_attention_wastes_little_where_reserved_room_wastes_most() -> None:
     """ShareGPT, 161 tokens in and 338 out: of room for 2,048 tokens 20.4 to 38.2 % is used, of pages all but 4 %.
 
-    Kwon et al., arXiv 2309.06180, Figure 2 (read in public transcripts); Figure 11 for the lengths and the authors'
-    announcement for the 4 % (recalled, unverified).
+    Kwon et al., arXiv 2309.06180, Figure 2, Figure 11 for the mean lengths, 161.31 and 337.99, and the authors'
+    announcement (vLLM, 20 June 2023) for "under 4%"; all read in public transcripts.
     """
     lengths = Lengths.of([(161, 338, 1.0)])
     used = lengths.mean_final / Serving(reserved_tokens=2048).held_tokens(lengths)
