@@ -96,7 +96,7 @@ def _kv_budget(part: KvBudget, model: Model, context: float) -> Changes:
 
 
 def _selection(part: Selection, model: Model, context: float) -> Changes:
-    attended = part.tokens + part.local
+    attended = part.blocks * part.block + part.local
     if attended >= context:
         return []
     if part.pooled or part.layers is not None:  # a model of its own, which nobody compared with the one it was made of

@@ -225,6 +225,26 @@ def test_mistake_19_in_windows_and_states() -> None:
     assert more.decode.total("kv_write_bytes") == once.decode.total("kv_write_bytes")
 
 
+def test_a_draft_grows_a_level_of_its_tree_in_each_pass() -> None:
+    """Of 12 nodes on 3 levels every pass has 4: arithmetic of 12 tokens, weights of 3 passes."""
+    draft = catalog.model("llama-3.2-1b")
+    for name, tree, chain in (
+        (
+            "draft model",
+            {"token_tree": TokenTree(draft, 3, 12, Accepted(0.7))},
+            {"speculative": Speculative(draft, 3, 0.7)},
+        ),
+        ("layer", {"eagle": Eagle(3, Accepted(0.7), nodes=12)}, {"eagle": Eagle(3, Accepted(0.7))}),
+    ):
+        rows, single = (
+            [row for row in of("llama-3-8b", Techniques(**one)).decode if "draft_" in row.name and row.inputs]  # type: ignore[arg-type]
+            for one in (tree, chain)
+        )
+        assert sum(r.count * r.flop for r in rows) == 4 * sum(r.count * r.flop for r in single), name
+        assert sum(r.count * r.weight_bytes for r in rows) == sum(r.count * r.weight_bytes for r in single), name
+        assert {r.count for r in rows} == {r.count for r in single}, name
+
+
 def test_both_caches_and_both_models_are_held() -> None:
     draft = catalog.model("llama-3.2-1b")
     found = of("llama-3-8b", Techniques(speculative=Speculative(draft, 4, 0.8)), batch=2)

@@ -107,7 +107,7 @@ class Selection:
     block : int
         Tokens of a block.
     tokens : int
-        Older tokens attended at most: whole blocks.
+        Older tokens attended, rounded up to whole blocks; fewer where there are not so many.
     local : int
         Newest tokens attended whatever they are.
     keys : int
@@ -145,9 +145,14 @@ class Selection:
         if self.local < 1 and (self.prompts == "local" or self.layers is not None or self.pooled):
             raise ValueError("expected local tokens of at least 1: prompts, layers or tokens attend to nothing else")
 
+    @property
+    def blocks(self) -> int:
+        """Blocks that a query selects."""
+        return -(-self.tokens // self.block)
+
     def apply(self, model: Model) -> Model:
         """Return the model with selected attention."""
-        selector = Selector(self.block, -(-self.tokens // self.block), self.local, self.keys, self.pooled, self.prompts)
+        selector = Selector(self.block, self.blocks, self.local, self.keys, self.pooled, self.prompts)
         chosen = each_attention(model, lambda att: _selecting(att, selector), "selected attention")
         if self.layers is None:
             return chosen
