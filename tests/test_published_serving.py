@@ -261,25 +261,26 @@ SURVEY = {
 }
 
 
+def on_a6000(name: str, batch: int, context: int, precision: Precision) -> tuple[float, float, float]:
+    """Seconds of a prefill and of a decode step after it, and bytes to hold."""
+    request = Request(model(name), context, 2, batch, precision)
+    technology = Technology(dram_kind="gddr6", constants=ANY_MEMORY)
+    where = scenario([request], technology, Deployment(), Modelling(launch_overhead_s=0.0))
+    known = numbers(factors(device(768e9, 155e12, 6e6, 2e12), where))
+    return known["prefill_s.0"], known["decode_s.0"], where.workloads[0].footprint_total_bytes  # type: ignore[return-value]
+
+
 @pytest.mark.parametrize("formats", SURVEY)
 def test_the_surveys_quantization_moves_speed_and_memory_as_it_says(formats: tuple[str, str, str]) -> None:
-    """Llama-2-7B on an RTX A6000 (LLM Inference Unveiled, arXiv 2402.16363, section 5: LLM-Viewer's rooflines).
+    """Llama-2-7B on an RTX A6000 (LLM Inference Unveiled, arXiv 2402.16363, section 3.1.1: LLM-Viewer's rooflines).
 
     Weight-only helps short decodes of small batches and no prefill, a quantized cache helps long contexts and large
-    batches, and 8 bit of everything halves all times. The table of a layer is tests/test_llm_viewer.py.
+    batches, and 8 bit of everything halves all times. The bounds are ours: the survey draws curves. The table of a
+    layer is tests/test_llm_viewer.py.
     """
-    on = device(768e9, 155e12, 6e6, 2e12)
-    technology = Technology(dram_kind="gddr6", constants=ANY_MEMORY)
-
-    def run(batch: int, context: int, precision: Precision) -> tuple[float, float, float]:
-        request = Request(model("llama-2-7b"), context, 2, batch, precision)
-        where = scenario([request], technology, Deployment(), Modelling(launch_overhead_s=0.0))
-        known = numbers(factors(on, where))
-        return known["prefill_s.0"], known["decode_s.0"], where.workloads[0].footprint_total_bytes  # type: ignore[return-value]
-
     memory = []
     for (batch, context), (low, high) in SURVEY[formats].items():
-        plain, quantized = run(batch, context, FP16), run(batch, context, Precision(*formats))
+        plain, quantized = (on_a6000("llama-2-7b", batch, context, one) for one in (FP16, Precision(*formats)))
         assert low <= plain[1] / quantized[1] <= high, (batch, context)
         prefill_gain = plain[0] / quantized[0]
         assert prefill_gain == pytest.approx(2.0 if formats[1] == "int8" else 1.0, rel=0.05), (batch, context)
@@ -289,6 +290,45 @@ def test_the_surveys_quantization_moves_speed_and_memory_as_it_says(formats: tup
         assert memory == sorted(memory, reverse=True)
     if (weights, cache) == ("fp16", "int4"):
         assert memory == sorted(memory)
+
+
+def test_the_surveys_fewer_bits_help_small_batches_and_short_prompts_only() -> None:
+    """Llama-2-13B on an A6000, decode after 1,024 tokens and prefill at batch 1 (arXiv 2402.16363, Figures 8 and 9).
+
+    Small batches are memory bound at any width: fewer bits are faster. At large ones 2 bits are no faster than 4, as
+    both are compute bound; so are prompts of some length, and short ones not. Read in a public translation.
+    """
+
+    def times(batch: int, context: int) -> list[tuple[float, float, float]]:
+        return [on_a6000("llama-2-13b", batch, context, Precision(w)) for w in ("fp16", "int8", "int4", "int2")]
+
+    steps = {batch: [decode for _, decode, _ in times(batch, 1024)] for batch in (1, 64)}
+    for wide, narrow in zip(steps[1], steps[1][1:], strict=False):
+        assert 1.75 < wide / narrow <= 2.0
+    assert steps[64][0] > 1.02 * steps[64][2]
+    assert steps[64][2] == pytest.approx(steps[64][3], rel=1e-3)
+    reads = {prompt: [prefill_s for prefill_s, _, _ in times(1, prompt)] for prompt in (16, 2048)}
+    assert 3.0 < reads[16][0] / reads[16][2] <= 4.0
+    assert reads[2048] == pytest.approx([reads[2048][0]] * 4, rel=0.01)
+
+
+def test_the_surveys_cache_is_most_of_the_memory_beyond_50_thousand_tokens() -> None:
+    """Llama-2-13B at batch 1: from 50 K tokens on the KV cache is the larger part (arXiv 2402.16363, Figure 11).
+
+    So a cache in 4 bits saves most of a long decode's memory and hardly any of a short one's, and with weights in 4
+    bits a quarter is left of all but the activations, which are little (Figure 7). Read in a public translation.
+    """
+
+    def held(context: int, *formats: str) -> float:
+        return on_a6000("llama-2-13b", 1, context, Precision(*formats))[2]
+
+    weights = weight_bytes(model("llama-2-13b"), FP16)
+    assert weights == pytest.approx(26e9, rel=0.01)
+    assert (held(25_000, "fp16") - weights) / held(25_000, "fp16") < 0.5
+    assert (held(50_000, "fp16") - weights) / held(50_000, "fp16") > 0.5
+    assert held(200_000, "fp16", "fp16", "int4") < 0.5 * held(200_000, "fp16")
+    assert held(1024, "fp16", "fp16", "int4") > 0.95 * held(1024, "fp16")
+    assert held(50_000, "int4", "fp16", "int4") / held(50_000, "fp16") == pytest.approx(0.25, abs=0.05)
 
 
 def test_fused_groups_are_all_known() -> None:
