@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roofline import catalog
+from roofline import catalog, quality, quality_evidence
 from roofline.chinchilla import Chinchilla, chinchilla_of, loss_nats_per_token, scaling_laws
 from roofline.precision import Precision, formats, number_format
 from roofline.quality import (
@@ -252,8 +252,25 @@ def test_what_is_known_of_a_family_comes_before_what_is_known_of_others() -> Non
 
 def test_what_a_model_was_trained_in_says_nothing_about_others() -> None:
     assert loss("ternary", model="bitnet-b1.58-3b").value == 0.0
-    assert loss("ternary", model="bitnet-b1.58-3b").evidence == "fitted"  # recalled, not read
+    assert loss("ternary", model="bitnet-b1.58-3b").evidence == "measured"
     assert loss("ternary").evidence == "none"
+
+
+def test_a_row_that_was_not_read_makes_nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    recalled = tuple(replace(row, evidence="recalled") if row.method == "TEAL" else row for row in rows())
+    sparse = Change("contextual_sparsity", "0.5")
+    read = change_loss(sparse, "llama-3-8b", 8.03e9)
+    monkeypatch.setattr(quality_evidence, "rows", lambda: recalled)
+    cached = (quality_evidence.evidence_for, quality._known)
+    try:
+        for one in cached:
+            one.cache_clear()
+        found = change_loss(sparse, "llama-3-8b", 8.03e9)
+    finally:
+        for one in cached:
+            one.cache_clear()
+    assert (read.evidence, found.evidence) == ("measured", "fitted")
+    assert (read.value, found.value) == (math.log(6.67 / 5.87),) * 2
 
 
 def test_activations_in_another_format_than_weights_cost_too_much_rather_than_too_little() -> None:
@@ -348,6 +365,7 @@ def test_a_technique_that_leaves_everything_as_it_is_costs_nothing(given: Techni
         ("llama-2-7b", Techniques(removal=Removal(layers=7)), math.log(18.45 / 5.47)),  # ShortGPT, by BlockPruner
         ("llama-2-13b", Techniques(removal=Removal(layers=10)), math.log(10.08 / 4.89)),  # the best of three
         ("llama-7b", Techniques(removal=Removal(heads=0.2, channels=0.2)), math.log(19.1 / 12.6)),  # LLM-Pruner
+        ("llama-2-70b", Techniques(contextual=Contextual(0.5, 0.5)), math.log(3.5 / 3.12)),  # TEAL
         ("llama-2-13b", Techniques(kv_budget=KvBudget(1024, sinks=4)), 0.0),  # StreamingLLM
     ],
 )
