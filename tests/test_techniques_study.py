@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_run import SMALL, changed
 
+from dse import study_techniques
 from dse.catalogs import vocabulary
 from dse.errors import StudyError
 from dse.plan import problem_of
@@ -83,6 +85,22 @@ def test_every_technique_round_trips_and_is_evaluated(name: str) -> None:
     made = problem_of(study).scenario(0).workloads[0]
     assert made.prefill != plain.prefill or made.decode != plain.decode
     assert made.tokens_per_pass >= 1.0
+
+
+def test_the_grammar_and_the_techniques_have_the_same_names_defaults_and_order() -> None:
+    """A section of a study and what it is built into: neither has a technique or a number that the other has not."""
+    assert tuple(study_techniques.Techniques.model_fields) == tuple(field.name for field in fields(Techniques))
+    for name, part in study_techniques.Techniques.model_fields.items():
+        grammar = next(one for one in get_args(part.annotation) if one is not type(None))
+        built = {field.name: field for field in fields(grammar.of)}
+        written = {key: info.default for key, info in grammar.model_fields.items()}
+        if "yields" in built:
+            del built["yields"]
+            assert all(written.pop(key) is None for key in ("acceptance", "accepted", "by_depth")), name
+        assert set(written) == set(built), name
+        for key, field in built.items():
+            if field.default is not MISSING:
+                assert (written[key] or field.default) == field.default, (name, key)
 
 
 def test_numbers_and_names_of_techniques_are_axes() -> None:
