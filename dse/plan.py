@@ -12,9 +12,11 @@ from dse.catalogs import Models, models_beside
 from dse.errors import StudyError
 from dse.one_design import check_candidates
 from dse.quality_checks import asks_for_quality, check_quality
+from dse.serving_checks import MAX, STEADY, check_batches
 from dse.study import Study
 from dse.study_axes import DIMENSIONS
 from dse.study_constants import Ranged
+from dse.study_places import scenario_error
 from dse.technique_checks import check_techniques
 from dse.units import format_quantity
 from roofline.precision import Precision
@@ -38,7 +40,6 @@ from sweeps.scenario import (
 )
 from sweeps.space import Axis, Space
 
-MAX, STEADY = "max", "steady"
 MOST_DIES = 1024
 MOST_CACHED_SCENARIOS = 1024
 MOST_SENT_SCENARIOS = 8
@@ -98,7 +99,7 @@ class StudyScenarios:
                 with_batch(found, found.largest.most)
             return found
         except ValueError as error:
-            raise StudyError(str(error), path=self.study.source_path) from None
+            raise scenario_error(self.study, at, error) from None
 
 
 def problem_of(study: Study, models: Models | None = None) -> Problem:
@@ -143,7 +144,7 @@ def _check(study: Study, problem: Problem) -> None:
             path=study.source_path,
             key="technology.formats",
         )
-    _check_batches(study)
+    check_batches(study)
     powers = [axis for axis in study.scenario_axes if axis.path in ("technology.power_cap", "modelling.power")]
     capped = study.technology.power_cap is not None or any("cap" in axis.path for axis in powers)
     anchored = study.modelling.power == "anchored" or any("anchored" in axis.values for axis in powers)
@@ -161,42 +162,6 @@ def _check(study: Study, problem: Problem) -> None:
         if column not in there:
             raise StudyError(
                 f"this study has no column {column}: it needs {_needs(column)}", path=study.source_path, key=column
-            )
-
-
-def _check_batches(study: Study) -> None:
-    """What a batch that each design chooses does not go with."""
-    words = (MAX, STEADY)
-    varied = [axis for axis in study.scenario_axes if axis.path.endswith(".batch") and set(words) & set(axis.values)]
-    chosen = [workload.batch for workload in study.workloads if workload.batch in words]
-    if any(workload.slo.ttft or workload.slo.tpot for workload in study.workloads) and MAX not in chosen:
-        raise StudyError("slo needs batch: max; other limits are constraints", path=study.source_path, key="workloads")
-    if varied:
-        word = next(word for word in words if word in varied[0].values)
-        raise StudyError(f"batch: {word} is for all of a study", path=study.source_path, key=varied[0].path)
-    if chosen and len(study.workloads) > 1:
-        raise StudyError(f"batch: {chosen[0]} is for a study of one workload", path=study.source_path, key="workloads")
-    _check_arrivals(study)
-    if study.baselines and (study.disaggregate is not None or STEADY in chosen):
-        what = "batch: steady" if STEADY in chosen else "disaggregate"
-        told = "a batch that is a number, or max" if STEADY in chosen else "one kind of chip: leave disaggregate out"
-        raise StudyError(f"baselines have {told}, got {what}", path=study.source_path, key="baselines")
-
-
-def _check_arrivals(study: Study) -> None:
-    """Arrivals and ``batch: steady`` need each other, and are the demand."""
-    arriving = any(axis.path.endswith(".serving.arrivals") for axis in study.scenario_axes)
-    for number, workload in enumerate(study.workloads):
-        given = arriving or workload.serving.arrivals is not None
-        if given != (workload.batch == STEADY):
-            missing = "batch: steady" if given else "serving: {batching: continuous, arrivals: 4 request/s}"
-            what = "serving.arrivals" if given else "batch: steady"
-            raise StudyError(f"{what} needs {missing}", path=study.source_path, key=f"workloads.{number}")
-        if given and study.deployment.demand is not None:
-            raise StudyError(
-                "expected one of demand and the arrivals of a workload, got both",
-                path=study.source_path,
-                key="deployment.demand",
             )
 
 

@@ -7,6 +7,7 @@ import math
 
 from dse.errors import StudyError
 from dse.study import Study
+from dse.study_places import wrong
 from roofline.quality import closest_evidence
 from sweeps.model_quality import COLUMNS, LOG_PERPLEXITY, LOSS, Quality
 from sweeps.problem import Problem
@@ -29,25 +30,25 @@ def check_quality(study: Study, problem: Problem) -> None:
         quality, models = scenario.quality, [request.model.name for request in scenario.requests]
         _check_evidence(study, asked[0], quality, models)
         if LOG_PERPLEXITY in asked and math.isnan(quality.log_perplexity):
-            raise StudyError(
+            raise _wrong(
+                study,
+                LOG_PERPLEXITY,
                 f"no perplexity of {' and '.join(models)} on one text was published, so {LOG_PERPLEXITY} is not known; "
                 f"{LOSS} compares a model with itself in 16 bit",
-                path=study.source_path,
-                key=LOG_PERPLEXITY,
             )
         texts.add(quality.text)
     if LOG_PERPLEXITY in asked and len(texts) > 1:
-        raise StudyError(
+        raise _wrong(
+            study,
+            LOG_PERPLEXITY,
             f"perplexities compare only on one text and with one set of tokens, got {' and '.join(sorted(texts))}",
-            path=study.source_path,
-            key=LOG_PERPLEXITY,
         )
     if any(axis.path.endswith(MODEL_PATHS) for axis in study.scenario_axes) and LOSS in study.objectives:
-        raise StudyError(
+        raise _wrong(
+            study,
+            LOSS,
             f"{LOSS} compares a model with itself in 16 bit, so it says nothing about which of several models is "
             f"better; take {LOG_PERPLEXITY} as the objective",
-            path=study.source_path,
-            key=f"objectives.{LOSS}",
         )
 
 
@@ -58,13 +59,21 @@ def _check_evidence(study: Study, column: str, quality: Quality, models: list[st
     if quality.loss.evidence != "none":
         return
     missing = quality.loss.missing[0]
-    raise StudyError(
+    raise _wrong(
+        study,
+        column,
         f"there is no published evidence for what {missing} does to {' and '.join(models)}, so {column} is not known; "
         f"{closest_evidence(missing)}. Without {column} among objectives and constraints, modelling.quality: on shows "
         "it where it is known",
-        path=study.source_path,
-        key=column,
     )
+
+
+def _wrong(study: Study, column: str, message: str) -> StudyError:
+    """What is wrong with asking for a column, where it is asked for."""
+    limited = next((i for i, term in enumerate(study.constraint_terms) if term.column == column), None)
+    if column in study.objectives or limited is None:
+        return wrong(study, ("objectives", column), message)
+    return wrong(study, ("constraints", limited), message)
 
 
 def _asked(study: Study) -> list[str]:

@@ -41,7 +41,7 @@ OWN, FAMILY, ANY = range(3)
 """How near evidence is: of the model, of its family, of whatever model."""
 
 _FORMATS = ("weights", "kv_cache")
-_SHARES = ("pruning", "low_rank", "hidden", "layers", "contextual_sparsity")
+_SHARES = ("pruning", "low_rank", "hidden", "layers", "heads+channels", "contextual_sparsity", "selection")
 _TOKENS = ("eviction", "window")
 
 

@@ -9,13 +9,16 @@ context. Its `technique` and `setting` say which change:
 - ``pruning``: the share of weights that are zero; ``n_m``: zeros in a pattern, as ``2:4``;
 - ``low_rank``: the share of weights removed by factors of lower rank; ``hidden``: that of the hidden size;
   ``layers``: that of whole layers, without training afterwards;
+- ``heads+channels``: the share of heads and of feed-forward channels removed, of both alike;
 - ``contextual_sparsity``: the share of each input that a token leaves out;
 - ``eviction``: the newest tokens that the KV cache keeps beside a few first ones; ``window``: without those;
+- ``selection``: the share of the cached tokens that a query does not attend to, as it selects the best blocks;
 - ``kv_sharing``: the layers that share a cache, of models that were trained so: what a trained model loses when its
   layers are made to share is not known.
 
-Of early exit, heavy hitters (H2O), selected blocks, and removed heads or channels no published perplexity was found
-that could be read: they have no rows.
+No published perplexity that could be read was found of early exit (LayerSkip, arXiv 2404.16710, tells accuracies of
+tasks), of heavy hitters (H2O; others tell differences to a perplexity they do not tell), and of heads or channels that
+are removed alone: they have no rows.
 
 Perplexity says little about finding a token far back: a cache that forgot it may cost nothing here.
 

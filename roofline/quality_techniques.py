@@ -60,6 +60,8 @@ def request_loss(model: Model, precision: Precision, techniques: Techniques, con
 
 def _removal(part: Removal, model: Model, context: float) -> Changes:
     shares = {"heads": part.heads, "channels": part.channels, "hidden": part.hidden}
+    if part.heads == part.channels:
+        shares = {"heads+channels": part.heads, "hidden": part.hidden}
     found = [Change(name, f"{share:g}") for name, share in shares.items() if share]
     return [*found, *([Change("layers", f"{part.layers / model.layer_count:.3g}")] if part.layers else [])]
 
@@ -94,7 +96,12 @@ def _kv_budget(part: KvBudget, model: Model, context: float) -> Changes:
 
 
 def _selection(part: Selection, model: Model, context: float) -> Changes:
-    return [] if part.tokens + part.local >= context else [Change("selection", f"{part.tokens}")]
+    attended = part.blocks * part.block + part.local
+    if attended >= context:
+        return []
+    if part.pooled or part.layers is not None:  # a model of its own, which nobody compared with the one it was made of
+        return [Change("memory_attention", f"{attended}")]
+    return [Change("selection", f"{1.0 - attended / context:.6g}")]
 
 
 def _kv_sharing(part: Any, model: Model, context: float) -> Changes:

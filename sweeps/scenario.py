@@ -13,7 +13,7 @@ from costmodels.tables import Constant
 from roofline.operators import Number, Operators
 from roofline.parallel import Parallel
 from roofline.serving import IN_STEP, Turns
-from roofline.techniques import PassOptions
+from roofline.techniques import PassOptions, TechniqueError
 from sweeps.choices import DEFAULT_FORMATS as DEFAULT_FORMATS
 from sweeps.choices import Deployment as Deployment
 from sweeps.choices import Modelling as Modelling
@@ -79,6 +79,16 @@ class Workload:
     def footprint_total_bytes(self) -> Number:
         """Bytes the workload needs in all [byte]."""
         return sum(self.footprint_bytes.values()) + self.reserve_bytes
+
+
+class RequestError(ValueError):
+    """A request of a mix that cannot be: its number, where in it, and what is wrong there."""
+
+    def __init__(self, number: int, count: int, error: ValueError) -> None:
+        super().__init__(f"workloads.{number}: {error}" if count > 1 else str(error))
+        self.number = number
+        self.key = ("techniques", error.technique) if isinstance(error, TechniqueError) else ()
+        self.message = error.message if isinstance(error, TechniqueError) else str(error)
 
 
 @dataclass(frozen=True)
@@ -236,7 +246,7 @@ def _pool(
         raise ValueError("disaggregate does not go with a power cap")
     if deployment.utilization is None:
         raise ValueError(
-            "disaggregate needs deployment.utilization, such as 50 %, in place of demand: two kinds of chips are sized "
+            "disaggregate needs deployment.utilization, such as 0.6, in place of demand: two kinds of chips are sized "
             "to be busy alike"
         )
     # One pass of prompts each: nothing is cached for longer, and nothing is decoded.
@@ -334,9 +344,7 @@ def _workloads(
         try:
             made.append(parts_of(request, how, group=group, first=sum(map(len, made))))
         except ValueError as error:
-            if len(requests) == 1:
-                raise
-            raise ValueError(f"workloads.{group}: {error}") from None
+            raise RequestError(group, len(requests), error) from None
     # Workloads share weights that are the same: a model in one format, and what goes with it.
     weights = {what: size for parts in made for what, size in parts[0].weights}
     result: list[Workload] = []

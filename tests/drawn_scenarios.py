@@ -123,13 +123,15 @@ def composed(draw: st.DrawFn, model: Model) -> Techniques:
     """No techniques in half of all cases, else a few that go together on any of these models."""
     draft = dataclasses.replace(model, layers=(dataclasses.replace(model.layers[0], count=1),))
     accepted = Accepted(draw(st.sampled_from([0.0, 0.7, 1.0])))
+    attention = model.layers[0].mixer
+    assert isinstance(attention, Attention)
     known: dict[str, Any] = {
-        "removal": Removal(heads=0.5, channels=0.3),
+        "removal": Removal(heads=0.5 if attention.kv_heads > 1 else 0.0, channels=0.3),
         "low_rank": LowRank(0.3),
         "pruning": draw(st.sampled_from([Pruning(0.5), Pruning(0.8, "csr"), Pruning(pattern="2:4")])),
         "window": Window(200),
         "kv_budget": KvBudget(100, 4),
-        "kv_sharing": KvSharing(2),
+        "kv_sharing": KvSharing(min(model.layers[0].count, 2)),
         "selection": Selection(16, 128, keys=2),
         "contextual": Contextual(0.3, 0.5, 64),
         "speculative": Speculative(draft, 3, 0.6),

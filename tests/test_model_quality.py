@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roofline import catalog
+from roofline import catalog, quality, quality_evidence
 from roofline.chinchilla import Chinchilla, chinchilla_of, loss_nats_per_token, scaling_laws
 from roofline.precision import Precision, formats, number_format
 from roofline.quality import (
@@ -252,8 +252,25 @@ def test_what_is_known_of_a_family_comes_before_what_is_known_of_others() -> Non
 
 def test_what_a_model_was_trained_in_says_nothing_about_others() -> None:
     assert loss("ternary", model="bitnet-b1.58-3b").value == 0.0
-    assert loss("ternary", model="bitnet-b1.58-3b").evidence == "fitted"  # recalled, not read
+    assert loss("ternary", model="bitnet-b1.58-3b").evidence == "measured"
     assert loss("ternary").evidence == "none"
+
+
+def test_a_row_that_was_not_read_makes_nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    recalled = tuple(replace(row, evidence="recalled") if row.method == "TEAL" else row for row in rows())
+    sparse = Change("contextual_sparsity", "0.5")
+    read = change_loss(sparse, "llama-3-8b", 8.03e9)
+    monkeypatch.setattr(quality_evidence, "rows", lambda: recalled)
+    cached = (quality_evidence.evidence_for, quality._known)
+    try:
+        for one in cached:
+            one.cache_clear()
+        found = change_loss(sparse, "llama-3-8b", 8.03e9)
+    finally:
+        for one in cached:
+            one.cache_clear()
+    assert (read.evidence, found.evidence) == ("measured", "fitted")
+    assert (read.value, found.value) == (math.log(6.67 / 5.87),) * 2
 
 
 def test_activations_in_another_format_than_weights_cost_too_much_rather_than_too_little() -> None:
@@ -303,7 +320,11 @@ def test_every_technique_says_what_it_changes() -> None:
         (Techniques(kv_budget=KvBudget(1024, sinks=4)), ("eviction 1024",)),
         (Techniques(kv_budget=KvBudget(1024)), ("heavy_hitters 1024",)),
         (Techniques(window=Window(1024)), ("window 1024",)),
-        (Techniques(selection=Selection(64, 1024)), ("selection 1024",)),
+        (Techniques(selection=Selection(64, 512, 512)), ("selection 0.875",)),
+        (Techniques(selection=Selection(64, 512, 512, pooled=True)), ("memory_attention 1024",)),
+        (Techniques(selection=Selection(64, 512, 512, layers=8)), ("memory_attention 1024",)),
+        (Techniques(removal=Removal(heads=0.2, channels=0.2)), ("heads+channels 0.2",)),
+        (Techniques(removal=Removal(heads=0.2)), ("heads 0.2",)),
         (Techniques(kv_sharing=KvSharing(2)), ("kv_sharing 2",)),
         (Techniques(contextual=Contextual(neurons=0.5, heads=0.75)), ("contextual_sparsity 0.5",)),
         (Techniques(early_exit=EarlyExit(24)), ("early_exit at 24 of 32",)),
@@ -311,7 +332,7 @@ def test_every_technique_says_what_it_changes() -> None:
     ],
 )
 def test_techniques_in_the_words_of_the_evidence(given: Techniques, expected: tuple[str, ...]) -> None:
-    assert tuple(str(change) for change in technique_changes(given, catalog.model("llama-2-7b"))) == expected
+    assert tuple(str(change) for change in technique_changes(given, catalog.model("llama-2-7b"), 8192.0)) == expected
 
 
 @pytest.mark.parametrize(
@@ -343,6 +364,9 @@ def test_a_technique_that_leaves_everything_as_it_is_costs_nothing(given: Techni
         ("qwen2.5-0.5b", Techniques(pruning=Pruning(0.25)), math.log(13.72 / 13.21)),  # LiteForge
         ("llama-2-7b", Techniques(removal=Removal(layers=7)), math.log(18.45 / 5.47)),  # ShortGPT, by BlockPruner
         ("llama-2-13b", Techniques(removal=Removal(layers=10)), math.log(10.08 / 4.89)),  # the best of three
+        ("llama-7b", Techniques(removal=Removal(heads=0.2, channels=0.2)), math.log(19.1 / 12.6)),  # LLM-Pruner
+        ("llama-2-70b", Techniques(contextual=Contextual(0.5, 0.5)), math.log(3.5 / 3.12)),  # TEAL
+        ("llama-2-13b", Techniques(kv_budget=KvBudget(1024, sinks=4)), 0.0),  # StreamingLLM
     ],
 )
 def test_published_losses_of_techniques_come_out_as_published(model: str, given: Techniques, expected: float) -> None:
@@ -373,6 +397,32 @@ def test_low_rank_is_counted_by_the_weights_it_removes() -> None:
     found = request_loss(model, Precision(), Techniques(low_rank=LowRank(0.45)))
     assert 0.2 < share_removed(LowRank(0.45), model) < 0.4
     assert math.log(7.73 / 5.68) < found.value < math.log(9.27 / 5.68)
+
+
+def test_selected_blocks_lose_little_down_to_a_tenth_of_the_cache() -> None:
+    """SeerAttention on PG-19: a tenth of 8 K to 128 K tokens costs 1.2 to 8.5 % of perplexity; half next to none."""
+    model = catalog.model("llama-3.1-8b")
+    half, tenth, less = (
+        request_loss(model, Precision(), Techniques(selection=Selection(64, tokens)), context=40960.0)
+        for tokens in (20480, 4096, 2048)
+    )
+    assert (half.evidence, tenth.evidence, less.evidence) == ("measured", "measured", "none")
+    assert half.value == 0.0
+    assert tenth.value == math.log(10.09 / 9.97)
+    assert tenth.high == math.log(10.88 / 10.03)
+    family = request_loss(
+        catalog.model("llama-3-8b"), Precision(), Techniques(selection=Selection(64, 6144)), context=40960.0
+    )
+    assert family.evidence == "fitted"
+    assert half.value < family.value < tenth.value
+
+
+def test_heads_that_are_removed_alone_have_no_evidence_and_what_is_closest_is_told() -> None:
+    alone = request_loss(catalog.model("llama-7b"), Precision(), Techniques(removal=Removal(heads=0.2)))
+    assert alone.evidence == "none"
+    assert "heads+channels" in closest_evidence(alone.missing[0])
+    more = request_loss(catalog.model("llama-7b"), Precision(), Techniques(removal=Removal(heads=0.3, channels=0.3)))
+    assert more.evidence == "none"
 
 
 def test_a_window_without_sinks_is_another_thing_than_one_with_them() -> None:

@@ -13,6 +13,7 @@ from roofline.operators import Operators
 from roofline.parallel import Parallel
 from roofline.phases.passes import SAMPLING_VECTOR_OPS
 from roofline.precision import Precision
+from roofline.quality_techniques import technique_changes
 from roofline.techniques import (
     Accepted,
     Contextual,
@@ -91,6 +92,26 @@ def test_selection_leaves_windows_alone() -> None:
     assert of("mistral-7b-v0.1", selection, prompt=65536.0) == of("mistral-7b-v0.1", prompt=65536.0)
 
 
+def test_layers_that_select_are_none_of_those_with_a_window() -> None:
+    """Of gemma-2's 42 layers 21 have a window: 10 that select were all taken from these, and none of them selected."""
+    ten = Techniques(selection=Selection(16, 1024, 64, layers=10))
+    plain, found = of("gemma-2-9b", prompt=65536.0), of("gemma-2-9b", ten, prompt=65536.0)
+    read = [{row.kv_read_bytes: row.count for row in one.decode if row.name == "attention"} for one in (plain, found)]
+    token = 2 * 8 * 256 * 2
+    assert read[0] == {4096 * token: 21, (65536 + 64) * token: 21}
+    assert read[1] == {4096 * token: 21, 1088 * token: 10, 64 * token: 11}
+
+
+def test_selected_tokens_are_whole_blocks_in_time_and_in_quality() -> None:
+    """100 tokens in blocks of 16 are 7 blocks: what is read, and what is left out, is of 112."""
+    some, whole = (Techniques(selection=Selection(16, tokens, 8)) for tokens in (100, 112))
+    assert of("llama-3-8b", some) == of("llama-3-8b", whole)
+    (row,) = (one for one in of("llama-3-8b", some).decode if one.name == "attention")
+    assert row.kv_read_bytes == (112 + 8) * 2 * 8 * 128 * 2
+    model = catalog.model("llama-3-8b")
+    assert technique_changes(some, model, 1200.0) == technique_changes(whole, model, 1200.0)
+
+
 @pytest.mark.parametrize(
     "drafting", [{"eagle": Eagle(3, Accepted(0.7))}, {"multi_token": MultiToken(2, Accepted(0.7))}], ids=str
 )
@@ -121,6 +142,13 @@ def test_a_budget_holds_only_the_prompts_that_are_read_at_once() -> None:
     layer = 2 * 4096 * 2
     assert one.footprint_bytes["kv_cache"] == 64 * 32 * 256 * layer + (2048 - 256) * layer
     assert whole.footprint_bytes["kv_cache"] == 64 * 32 * 256 * layer + 64 * (2048 - 256) * layer
+
+
+def test_of_layers_of_several_kinds_one_at_a_time_holds_its_prompt() -> None:
+    """gemma-2 reads 8,192 tokens in full layers and 4,096 in windows: what passes is one full layer's, not both."""
+    found = of("gemma-2-9b", Techniques(kv_budget=KvBudget(256)), prompt=8192.0, output=16.0)
+    layer = 2 * 8 * 256 * 2
+    assert found.footprint_bytes["kv_cache"] == 42 * 256 * layer + (8192 - 256) * layer
 
 
 def test_a_stage_of_a_pipeline_holds_the_predictors_of_its_layers() -> None:

@@ -225,6 +225,26 @@ def test_mistake_19_in_windows_and_states() -> None:
     assert more.decode.total("kv_write_bytes") == once.decode.total("kv_write_bytes")
 
 
+def test_a_draft_grows_a_level_of_its_tree_in_each_pass() -> None:
+    """Of 12 nodes on 3 levels every pass has 4: arithmetic of 12 tokens, weights of 3 passes."""
+    draft = catalog.model("llama-3.2-1b")
+    for name, tree, chain in (
+        (
+            "draft model",
+            {"token_tree": TokenTree(draft, 3, 12, Accepted(0.7))},
+            {"speculative": Speculative(draft, 3, 0.7)},
+        ),
+        ("layer", {"eagle": Eagle(3, Accepted(0.7), nodes=12)}, {"eagle": Eagle(3, Accepted(0.7))}),
+    ):
+        rows, single = (
+            [row for row in of("llama-3-8b", Techniques(**one)).decode if "draft_" in row.name and row.inputs]  # type: ignore[arg-type]
+            for one in (tree, chain)
+        )
+        assert sum(r.count * r.flop for r in rows) == 4 * sum(r.count * r.flop for r in single), name
+        assert sum(r.count * r.weight_bytes for r in rows) == sum(r.count * r.weight_bytes for r in single), name
+        assert {r.count for r in rows} == {r.count for r in single}, name
+
+
 def test_both_caches_and_both_models_are_held() -> None:
     draft = catalog.model("llama-3.2-1b")
     found = of("llama-3-8b", Techniques(speculative=Speculative(draft, 4, 0.8)), batch=2)
@@ -343,7 +363,30 @@ WRONG = {
     ),
     "no softmax attention": (lambda: of("mamba2-2.7b", Techniques(window=Window(64))), NO_CACHE),
     "no drafting layer": (lambda: drafting_layer(catalog.model("mamba2-2.7b")), NO_CACHE),
-    "a tree on a state": (lambda: tree_on("jamba-v0.1"), "cannot verify a tree"),
+    "a tree on a state": (lambda: tree_on("jamba-v0.1"), "techniques.medusa: a state of .* cannot verify a tree"),
+    "more layers share than there are": (
+        lambda: of(TARGET, Techniques(kv_sharing=KvSharing(33))),
+        "techniques.kv_sharing: expected 1 to 32 layers of one kind in llama-3-8b, got 33",
+    ),
+    "more layers share than are left": (
+        lambda: of(TARGET, Techniques(removal=Removal(layers=2), kv_sharing=KvSharing(31))),
+        "expected 1 to 30 layers of one kind",
+    ),
+    "more layers select than attend to all": (
+        lambda: of("gemma-2-9b", Techniques(selection=Selection(16, 64, 16, layers=22))),
+        "expected 1 to 21 layers of gemma-2-9b, those without a window of their own, got 22",
+    ),
+    "no layer selects": (
+        lambda: of("mistral-7b-v0.1", Techniques(selection=Selection(16, 64, 16, layers=1))),
+        "all layers of mistral-7b-v0.1 have a window of their own",
+    ),
+    "less than a head": (
+        lambda: of(TARGET, Techniques(removal=Removal(heads=0.1, channels=0.5))),
+        "techniques.removal: expected heads of at least 1/8, as layers of llama-3-8b have 8, got 0.1",
+    ),
+    "one head": (lambda: of("falcon-7b", Techniques(removal=Removal(heads=0.5))), "no heads to remove in falcon-7b"),
+    "more checks than layers": (lambda: EarlyExit(8, 8), "checks from 0 to 7, one after each layer before the exit"),
+    "an index of a pattern": (lambda: Pruning(index="csr", pattern="2:4"), "no index beside a pattern"),
     "skipped states": (lambda: exits("jamba-v0.1", 4), "their state is not known"),
     "no neurons": (
         lambda: of("mixtral-8x7b", Techniques(contextual=Contextual(0.5))),
@@ -351,11 +394,11 @@ WRONG = {
     ),
     "a layer that drafts on full stages": (
         lambda: on_chips(Techniques(eagle=Eagle(2, BOTH)), pipeline=2),
-        "eagle does not go with stages of a pipeline that other sequences fill: what drafts stands on the last",
+        "techniques.eagle: does not go with stages of a pipeline that other sequences fill: what drafts stands on the",
     ),
     "heads on full stages": (
         lambda: on_chips(Techniques(medusa=Medusa(2, 4, BOTH)), pipeline=2),
-        "medusa does not go with stages",
+        "techniques.medusa: does not go with stages",
     ),
     "an early exit on full stages": (
         lambda: on_chips(Techniques(early_exit=EarlyExit(8)), pipeline=2),
@@ -363,7 +406,7 @@ WRONG = {
     ),
     "a draft with fewer layers than stages": (
         lambda: on_chips(Techniques(self_speculative=SelfSpeculative(2, 2, 0.5)), pipeline=4),
-        "pipeline_parallel 4 exceeds the 2 layers",
+        "techniques.self_speculative: pipeline_parallel 4 exceeds the 2 layers",
     ),
 }
 

@@ -141,4 +141,4 @@ objectives: {tpot_s: min}
     (tmp_path / "largest.yaml").write_text(text, encoding="utf8")
     done = command("check", tmp_path / "largest.yaml")
     assert done.code == 2
-    assert "eagle does not go with stages of a pipeline that other sequences fill" in done.err
+    assert "largest.yaml:9: workloads.0.techniques.eagle: does not go with stages of a pipeline" in done.err

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_run import SMALL, changed
 
+from dse import study_techniques
 from dse.catalogs import vocabulary
 from dse.errors import StudyError
 from dse.plan import problem_of
@@ -85,6 +87,22 @@ def test_every_technique_round_trips_and_is_evaluated(name: str) -> None:
     assert made.tokens_per_pass >= 1.0
 
 
+def test_the_grammar_and_the_techniques_have_the_same_names_defaults_and_order() -> None:
+    """A section of a study and what it is built into: neither has a technique or a number that the other has not."""
+    assert tuple(study_techniques.Techniques.model_fields) == tuple(field.name for field in fields(Techniques))
+    for name, part in study_techniques.Techniques.model_fields.items():
+        grammar = next(one for one in get_args(part.annotation) if one is not type(None))
+        built = {field.name: field for field in fields(grammar.of)}
+        written = {key: info.default for key, info in grammar.model_fields.items()}
+        if "yields" in built:
+            del built["yields"]
+            assert all(written.pop(key) is None for key in ("acceptance", "accepted", "by_depth")), name
+        assert set(written) == set(built), name
+        for key, field in built.items():
+            if field.default is not MISSING:
+                assert (written[key] or field.default) == field.default, (name, key)
+
+
 def test_numbers_and_names_of_techniques_are_axes() -> None:
     study = studied(
         '{pruning: {pattern: ["2:4", "1:4"]}, eagle: {depth: 4, acceptance: {linear: [0, 1], points: 3}}}',
@@ -138,13 +156,15 @@ def test_a_run_keeps_the_model_of_a_draft(command: Command, tmp_path: Path) -> N
 
 
 def test_a_draft_that_is_no_smaller_is_told(command: Command, tmp_path: Path) -> None:
-    for draft, told in (("llama-3.1-8b", True), ("llama-3-70b", True), ("llama-3.2-1b", False)):
+    for draft, told in (("llama-3.1-8b", True), ("llama-3-70b", True), ("llama-3.2-1b", False), ("gpt2", False)):
         path = tmp_path / "spec.yaml"
         line = f"    techniques: {{speculative: {{draft: {draft}, gamma: 2, acceptance: 0.5}}}}\n"
         path.write_text(changed((BATCH, BATCH + line)), encoding="utf8")
         done = command("check", path)
         assert done.code == 0
         assert (f"warning: the draft {draft} is no smaller than its target llama-3-8b" in done.out) == told
+        other = f"the draft {draft} has another vocabulary than its target llama-3-8b (50,257 and 128,256 tokens)"
+        assert (other in done.out) == (draft == "gpt2")
 
 
 WRONG = {
@@ -220,6 +240,86 @@ def test_an_algorithm_that_is_wrong_is_said_where_it_stands() -> None:
     assert "workloads.0.techniques: plain of algorithms is wrong" in str(error.value)
     with pytest.raises(StudyError, match='one of plain, got "plane" \\(did you mean "plain"\\?\\)'):
         studied("plane", ("objectives:", "algorithms: {plain: {}}\nobjectives:"))
+
+
+WHERE = {
+    "in a workload": (
+        [(BATCH, f"{BATCH}    techniques:\n      kv_sharing: {{layers: 33}}\n")],
+        "8: workloads.0.techniques.kv_sharing: expected 1 to 32 layers of one kind in llama-3-8b, got 33",
+    ),
+    "a later value": (
+        [(BATCH, f"{BATCH}    techniques:\n      removal:\n        heads: [0.25, 0.1]\n")],
+        "8: workloads.0.techniques.removal: expected heads of at least 1/8, as layers of llama-3-8b have 8, got 0.1",
+    ),
+    "an algorithm": (
+        [
+            (BATCH, f"{BATCH}    techniques: [plain, deep]\n"),
+            ("objectives:", "algorithms:\n  plain: {}\n  deep:\n    early_exit: {layers: 33}\nobjectives:"),
+        ],
+        "20: algorithms.deep.early_exit: expected 1 to 32 layers of llama-3-8b, got 33",
+    ),
+    "an axis of the design": (
+        [
+            (BATCH, f"{BATCH}    techniques: {{early_exit: {{layers: 8}}}}\n"),
+            ("[0 GB, 128 GB]\n", "0 GB\n  workloads.*.techniques.early_exit.layers: [8, 33]\n"),
+        ],
+        "15: workloads.0.techniques.early_exit: expected 1 to 32 layers of llama-3-8b, got 33",
+    ),
+    "two axes together": (
+        [
+            (BATCH, f"{BATCH}    techniques: {{early_exit: {{layers: [8, 16]}}}}\n"),
+            ("model: llama-3-8b", "model: [llama-3-8b, gpt2]"),
+        ],
+        "7: workloads.0.techniques.early_exit: expected 1 to 12 layers of gpt2, got 16",
+    ),
+    "stages of a pipeline": (
+        [
+            (BATCH, "    batch: [1, 4]\n    techniques: {medusa: {heads: 2, nodes: 4, accepted: 1}}\n"),
+            ("token/day}", "token/day, chips: 2, parallel: {pipeline: 2}}"),
+        ],
+        "7: workloads.0.techniques.medusa: does not go with stages of a pipeline that other sequences fill",
+    ),
+    "a quality that is not known": (
+        [
+            (BATCH, f"{BATCH}    techniques: {{early_exit: {{layers: 8}}}}\n"),
+            ('"peak_power <= 60 W"', '"peak_power <= 60 W",\n              "quality_loss <= 0.1"'),
+        ],
+        "19: constraints.2: there is no published evidence for what early_exit at 8 of 32 does to llama-3-8b",
+    ),
+    "a demand of two kinds of chips": (
+        [
+            (
+                "objectives:",
+                "disaggregate:\n  prefill: {dram_bandwidth: 1 TB/s, compute: 500 TFLOP/s, sram: 64 MiB, dram: 32 GB}\n"
+                "  link: 50 GB/s\nobjectives:",
+            )
+        ],
+        "15: deployment.demand: disaggregate sizes two kinds of chips to be busy alike, whatever is demanded; expected "
+        "utilization: 0.6 in its place",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), WHERE.values(), ids=WHERE)
+def test_what_only_a_scenario_shows_is_said_with_its_line(
+    changes: list[tuple[str, str]], message: str, command: Command, tmp_path: Path
+) -> None:
+    """File, line, key, what was given and what is allowed, before anything is swept."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(changed(*changes), encoding="utf8")
+    done = command("check", path)
+    assert done.code == 2
+    assert f"spec.yaml:{message}" in done.err
+
+
+def test_what_a_message_says_to_write_instead_of_a_demand_is_a_study() -> None:
+    side = "disaggregate:\n  prefill: {dram_bandwidth: 1 TB/s, compute: 500 TFLOP/s, sram: 64 MiB, dram: 32 GB}\n"
+    found = studied(
+        "{}",
+        ("demand: 200000 token/day", "utilization: 0.6"),
+        ("objectives:", f"{side}  link: 50 GB/s\nobjectives:"),
+    )
+    assert problem_of(found).scenario(0).pool is not None
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from roofline.techniques.early_exit import EarlyExit
 from roofline.techniques.heads import Eagle, Medusa, MultiToken
 from roofline.techniques.lookahead import Jacobi, Lookahead
 from roofline.techniques.low_rank import LowRank
-from roofline.techniques.models import cached_models
+from roofline.techniques.models import TechniqueError, cached_models
 from roofline.techniques.options import PassOptions, Piece
 from roofline.techniques.pruning import SKIPPING, Pruning
 from roofline.techniques.removal import Removal
@@ -53,6 +53,7 @@ __all__ = [
     "SelfSpeculative",
     "Served",
     "Speculative",
+    "TechniqueError",
     "Techniques",
     "TokenTree",
     "Window",

@@ -15,7 +15,7 @@ from roofline.precision import Precision, number_format
 from roofline.serving import mean_decode_context
 from roofline.techniques.heads import drafting_layer
 from roofline.techniques.low_rank import Divided
-from roofline.techniques.models import said_of, three_models
+from roofline.techniques.models import TechniqueError, said_of, three_models
 from roofline.techniques.options import WHOLE, PassOptions, Piece
 from roofline.techniques.pruning import PRUNED_GROUPS
 from roofline.techniques.together import DECODING, NONE, Techniques
@@ -119,9 +119,9 @@ class _Request:
         """Apply everything."""
         stored, reading, decoding = three_models(self.model, self.techniques)
         step = PLAIN
-        for name in set(DECODING) & set(self.techniques.used):
-            with said_of(name):
-                step = getattr(self.techniques, name).step(decoding)
+        if (how := self.techniques.decoding) is not None:
+            with said_of(self._decoding):
+                step = how.step(decoding)
         self._check(stored, step)
         before = self._prefill(reading, step)
         after, beside = self._decode(decoding, step)
@@ -132,7 +132,8 @@ class _Request:
         cached = self._cache(decoding, step.positions) + passing
         if step.draft is not None:
             where = self._on_one_stage if step.draft.combines else self
-            before, after, own, of_draft = where._with_draft(step.draft, reading, before, after)
+            with said_of(self._decoding):
+                before, after, own, of_draft = where._with_draft(step.draft, reading, before, after)
             held = {name: size + own[name] for name, size in held.items()}
             weights |= {self._draft_as(step.draft): sum(own.values())} if step.draft.held is not None else {}
             cached += of_draft
@@ -180,19 +181,27 @@ class _Request:
         return replace(self, how=replace(self.how, parallel=replace(self.how.parallel, pipeline=1)))
 
     @property
+    def _decoding(self) -> str:
+        """Name of the way to decode; nothing where tokens are decoded one by one."""
+        return next((name for name in DECODING if name in self.techniques.used), "")
+
+    @property
     def _sequences(self) -> float:
         return float(self.how.parallel.microbatch(self.batch))
 
     def _check(self, stored: Model, step: Verified) -> None:
         t, parallel = self.techniques, self.how.parallel
         if parallel.microbatches(self.batch) > 1:
-            _check_stages(t, step)
+            _check_stages(t, step, self._decoding)
         if t.contextual is not None:
             with said_of("contextual"):
                 t.contextual.check(stored)
         states = any(kind.mixer is not None and kind.mixer.state_bytes() for kind in stored.layers)
         if states and not step.chain:
-            raise ValueError(f"a state of {stored.name} follows one sequence of tokens: it cannot verify a tree")
+            raise TechniqueError(
+                self._decoding,
+                f"a state of {stored.name} follows one sequence of tokens: it cannot verify a tree",
+            )
 
     def _prefill(self, model: Model, verified: Verified) -> Operators:
         step = self.how.prefill(model, self.precision, self._sequences, self.prompt_tokens, self.piece)
@@ -352,20 +361,13 @@ class _Request:
         return before, after, own, cached
 
 
-def _check_stages(techniques: Techniques, step: Verified) -> None:
+def _check_stages(techniques: Techniques, step: Verified, decoding: str) -> None:
     """Raise ValueError where techniques would keep the stages of a full pipeline unequally busy."""
-    rest = "stages of a pipeline that other sequences fill"
+    message = "does not go with stages of a pipeline that other sequences fill: {}; expected pipeline 1 or a batch of 1"
     if techniques.early_exit is not None:
-        raise ValueError(
-            f"early_exit does not go with {rest}: those before the exit are as busy as ever; expected pipeline 1 or a "
-            "batch of 1"
-        )
+        raise TechniqueError("early_exit", message.format("those before the exit are as busy as ever"))
     if step.heads or (step.draft is not None and step.draft.combines):
-        name = next(one for one in DECODING if one in techniques.used)
-        raise ValueError(
-            f"{name} does not go with {rest}: what drafts stands on the last of them alone; expected pipeline 1 or a "
-            "batch of 1"
-        )
+        raise TechniqueError(decoding, message.format("what drafts stands on the last of them alone"))
 
 
 def _joined(draft: Operators, passes: int, target: Operators) -> Operators:

@@ -17,7 +17,8 @@ class EarlyExit:
     layers : int
         Expected depth of a step: of a batch, that of the sequence that exits last.
     checks : int
-        Times a step runs the LM head to decide, beside the one that predicts (0: a cheaper test, neglected).
+        Times a step runs the LM head to decide, beside the one that predicts: at most once after each layer before
+        the exit (0: a cheaper test, neglected).
 
     Notes
     -----
@@ -31,8 +32,10 @@ class EarlyExit:
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise ValueError(f"expected layers of at least 1, got {self.layers}")
-        if self.checks < 0:
-            raise ValueError(f"expected checks of at least 0, got {self.checks}")
+        if not 0 <= self.checks < self.layers:
+            raise ValueError(
+                f"expected checks from 0 to {self.layers - 1}, one after each layer before the exit, got {self.checks}"
+            )
 
     def split(self, model: Model) -> tuple[Model, Model | None]:
         """Return the model of a step, and what it skips; None where it skips nothing."""

@@ -35,10 +35,21 @@ def cached_models(model: Model, techniques: Techniques) -> list[tuple[Model, int
     return [(decoding, 1), *([(draft.model, draft.copies)] if draft is not None and draft.held is not None else [])]
 
 
+class TechniqueError(ValueError):
+    """A technique that does not suit a model or a deployment; its name, and what is wrong with it."""
+
+    def __init__(self, technique: str, message: str) -> None:
+        super().__init__(f"techniques.{technique}: {message}")
+        self.technique = technique
+        self.message = message
+
+
 @contextmanager
 def said_of(technique: str) -> Iterator[None]:
     """Name the technique that a model does not suit."""
     try:
         yield
+    except TechniqueError:
+        raise
     except ValueError as error:
-        raise ValueError(f"techniques.{technique}: {error}") from None
+        raise TechniqueError(technique, str(error)) from None

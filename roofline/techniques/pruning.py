@@ -36,7 +36,7 @@ class Pruning:
         How their places are stored: a bit per weight, 16 bits per kept weight with 32 per row, or not at all (a zero
         is stored like any weight, and nothing is saved but what the hardware skips).
     pattern : str
-        ``"N:M"`` in place of a sparsity; a kept weight's place takes log2(M) bits, rounded up.
+        ``"N:M"`` in place of a sparsity and an index: a kept weight's place takes log2(M) bits, rounded up.
 
     Notes
     -----
@@ -59,6 +59,8 @@ class Pruning:
             pattern_of(self.pattern)
             if self.sparsity:
                 raise ValueError("expected either a sparsity or a pattern such as 2:4, got both")
+            if self.index != "bitmap":
+                raise ValueError(f"expected no index beside a pattern, which has its own, got {self.index}")
 
     @property
     def kept(self) -> float:

@@ -53,16 +53,22 @@ class Removal:
                     f"expected to remove fewer than the {model.layer_count} layers of {model.name}, got {self.layers}"
                 )
             model = of_depth(model, model.layer_count - self.layers)
-        layers = tuple(self._kind(kind) for kind in model.layers)
-        if (self.heads or self.channels) and layers == model.layers:
-            raise ValueError(f"removal finds no heads or channels to remove in {model.name}")
-        model = replace(model, layers=layers)
+        for what, parts, change in (
+            ("heads", _head_counts(model), self._without_heads),
+            ("channels", _channel_counts(model), self._without_channels),
+        ):
+            if share := getattr(self, what):
+                left = replace(model, layers=tuple(change(kind) for kind in model.layers))
+                if left == model:
+                    raise ValueError(_too_little(share, what, max(parts, default=0), model))
+                model = left
         return self._narrowed(model) if self.hidden else model
 
-    def _kind(self, kind: LayerKind) -> LayerKind:
-        mixer = self._mixer(kind.mixer) if self.heads and kind.mixer is not None else kind.mixer
-        feeds = tuple(self._feed(feed) for feed in kind.feed_forwards) if self.channels else kind.feed_forwards
-        return replace(kind, mixer=mixer, feed_forwards=feeds)
+    def _without_heads(self, kind: LayerKind) -> LayerKind:
+        return kind if kind.mixer is None else replace(kind, mixer=self._mixer(kind.mixer))
+
+    def _without_channels(self, kind: LayerKind) -> LayerKind:
+        return replace(kind, feed_forwards=tuple(self._feed(feed) for feed in kind.feed_forwards))
 
     def _mixer(self, mixer: Mixer) -> Mixer:
         if isinstance(mixer, Attention):
@@ -120,6 +126,24 @@ def of_depth(model: Model, layers: int) -> Model:
         counts[i] += 1
     kinds = zip(model.layers, counts, strict=True)
     return replace(model, layers=tuple(replace(kind, count=count) for kind, count in kinds if count))
+
+
+def _head_counts(model: Model) -> list[int]:
+    """KV heads, which are removed with all their queries; latent attention has one for each query head."""
+    mixers = [kind.mixer for kind in model.layers]
+    groups = [mixer.kv_heads for mixer in mixers if isinstance(mixer, Attention)]
+    return groups + [mixer.heads for mixer in mixers if isinstance(mixer, LatentAttention)]
+
+
+def _channel_counts(model: Model) -> list[int]:
+    return [feed.intermediate for kind in model.layers for feed in kind.feed_forwards]
+
+
+def _too_little(share: float, what: str, parts: int, model: Model) -> str:
+    """Message: a share of so many heads or channels is less than one of them."""
+    if parts <= 1:
+        return f"removal finds no {what} to remove in {model.name}"
+    return f"expected {what} of at least 1/{parts}, as layers of {model.name} have {parts}, got {share:g}"
 
 
 def _kept(count: int, share: float) -> int:

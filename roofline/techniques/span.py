@@ -80,6 +80,9 @@ class KvSharing:
         if self.layers == 1:
             return model
         each_attention(model, lambda att: att, "a shared KV cache")
+        most = max((kind.count for kind in model.layers if _owns_cache(kind)), default=1)
+        if self.layers > most:
+            raise ValueError(f"expected 1 to {most} layers of one kind in {model.name}, got {self.layers}")
         kinds: list[LayerKind] = []
         for kind in model.layers:
             if not isinstance(kind.mixer, Attention) or kind.mixer.reuses_kv:
@@ -104,7 +107,7 @@ class Selection:
     block : int
         Tokens of a block.
     tokens : int
-        Older tokens attended at most: whole blocks.
+        Older tokens attended, rounded up to whole blocks; fewer where there are not so many.
     local : int
         Newest tokens attended whatever they are.
     keys : int
@@ -142,23 +145,33 @@ class Selection:
         if self.local < 1 and (self.prompts == "local" or self.layers is not None or self.pooled):
             raise ValueError("expected local tokens of at least 1: prompts, layers or tokens attend to nothing else")
 
+    @property
+    def blocks(self) -> int:
+        """Blocks that a query selects."""
+        return -(-self.tokens // self.block)
+
     def apply(self, model: Model) -> Model:
         """Return the model with selected attention."""
-        selector = Selector(self.block, -(-self.tokens // self.block), self.local, self.keys, self.pooled, self.prompts)
+        selector = Selector(self.block, self.blocks, self.local, self.keys, self.pooled, self.prompts)
         chosen = each_attention(model, lambda att: _selecting(att, selector), "selected attention")
         if self.layers is None:
             return chosen
-        there = sum(kind.count for kind in model.layers if isinstance(kind.mixer, Attention))
+        there = sum(kind.count for kind in model.layers if _selects(kind))
+        if not there:
+            raise ValueError(f"all layers of {model.name} have a window of their own: none of them selects")
         if not 1 <= self.layers <= there:
-            raise ValueError(f"expected 1 to {there} layers with selected attention, got {self.layers}")
+            raise ValueError(
+                f"expected 1 to {there} layers of {model.name}, those without a window of their own, got {self.layers}"
+            )
         kinds: list[LayerKind] = []
         left = self.layers
         for old, new in zip(model.layers, chosen.layers, strict=True):
-            if not isinstance(old.mixer, Attention):
+            if not _selects(old):
                 kinds.append(old)
                 continue
             count = min(left, old.count)
             left -= count
+            assert isinstance(old.mixer, Attention)
             near = replace(old, count=old.count - count, mixer=_windowed(old.mixer, self.local))
             kinds += [kind for kind in (replace(new, count=count), near) if kind.count]
         return replace(model, layers=tuple(kinds))
@@ -175,6 +188,14 @@ def each_attention(model: Model, change: Callable[[Attention], Attention], what:
             for kind in model.layers
         ),
     )
+
+
+def _selects(kind: LayerKind) -> bool:
+    return isinstance(kind.mixer, Attention) and kind.mixer.window is None
+
+
+def _owns_cache(kind: LayerKind) -> bool:
+    return isinstance(kind.mixer, Attention) and not kind.mixer.reuses_kv
 
 
 def _windowed(att: Attention, tokens: int) -> Attention:
