@@ -146,7 +146,9 @@ def test_no_design_and_no_ledger(run: Run, study: Path) -> None:
 
 
 def test_a_ledger_has_a_short_name(run: Run, study: Path) -> None:
-    assert run(str(study), "--design", "1", "--column", "bom") == run(str(study), "--design", "1", "--column", "bom_usd")
+    assert run(str(study), "--design", "1", "--column", "bom") == run(
+        str(study), "--design", "1", "--column", "bom_usd"
+    )
 
 
 CANDIDATES = (
