@@ -98,14 +98,15 @@ def _completed(name: str, quantity: str, unit: str, columns: Mapping[str, str]) 
         )
     if len(named) == 1:
         parse_quantity(quantity, columns[named[0]])  # says what was expected
-    by_stem = {_stem(column): column for column in columns}
+    by_stem = {stem(column): column for column in columns}
     guesses = list(dict.fromkeys(by_stem.get(guess, guess) for guess in nearest(name, [*columns, *by_stem])))
     guesses = guesses or [column for column in columns if name in column.split("_")][:3]
     hint = f" (did you mean {' or '.join(guesses)}?)" if guesses else ""
     raise ValueError(f"unknown column {shown(name)}{hint}; `dse columns` lists them all")
 
 
-def _stem(column: str) -> str:
+def stem(column: str) -> str:
+    """Return the name of a column without the unit at its end."""
     for position, letter in enumerate(column):
         if letter == "_" and _SUFFIX.fullmatch(column[position + 1 :]):
             return column[:position]

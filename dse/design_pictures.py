@@ -10,10 +10,9 @@ from dse.ceiling_maps import ceiling_maps, free_axes
 from dse.designs import STUDY_KEYS
 from dse.energy_points import energy_picture, group_of
 from dse.errors import StudyError
-from dse.one_design import OneDesign, one_design
+from dse.one_design import OneDesign, design_text, one_design
 from dse.picture_kinds import Asked, chosen
 from dse.pictures import minimized
-from dse.units import format_quantity
 from results import figures
 from results.columns import COLUMNS
 from results.figures.breakdown import Bars
@@ -26,7 +25,7 @@ from sweeps.breakdown import breakdown as operator_shares
 from sweeps.energy_roofline import ceilings
 from sweeps.ledger import ledgers
 from sweeps.scenario import Scenario
-from sweeps.space import DESIGN_COLUMNS, Columns
+from sweeps.space import DESIGN_COLUMNS
 from sweeps.time_by_ceiling import PHASES, TIME_PARTS, seconds_per_token
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def bottleneck(run: Run, asked: Asked) -> Figure:
         maps,
         (float(design.columns[across][0]), float(design.columns[up][0])),
         title=f"{run.study.name}: what takes most of the time",
-        below=f"{_said(others)}{told}{_deployed(run.problem.scenario(design.scenario))}",
+        below=f"{design_text(others)}{told}{_deployed(run.problem.scenario(design.scenario))}",
         design_name=name,
         theme=asked.theme,
     )
@@ -179,7 +178,9 @@ def tornado(run: Run, asked: Asked) -> Figure:
     from dse.report.sensitivity import sensitivity_figure
     from dse.sensitivities import sensitivity
 
-    given = asked.designs[0] if asked.designs else _knee(run)
+    given = asked.designs[0] if asked.designs else None
+    if given is None:
+        _knee(run)  # which there is, or an error that says what to do
     return sensitivity_figure(sensitivity(run, given, method="tornado"), 12, theme=asked.theme)
 
 
@@ -227,21 +228,13 @@ def _knee(run: Run) -> int:
     return int(front["point"].iloc[knee(minimized(run, front))])
 
 
-def _said(columns: Columns) -> str:
-    """Values of design columns for people: ``DRAM bandwidth 100 GB/s, ...``."""
-    return ", ".join(
-        f"{COLUMNS[name].label or name} {format_quantity(float(value[0]), COLUMNS[name].unit)}"
-        for name, value in columns.items()
-    )
-
-
 def _below(run: Run, design: OneDesign) -> str:
     """Values of a design, how many chips there are, and why it is infeasible if it is."""
     reason = run.problem.given(design.columns, design.scenario)["reason"]
     assert isinstance(reason, Categorical)
     why = reason.categories[int(np.asarray(reason.codes)[0])]
     deployed = _deployed(run.problem.scenario(design.scenario))
-    return f"{_said(design.columns)}{deployed}" + (f"; infeasible: {why}" if why else "")
+    return f"{design_text(design.columns)}{deployed}" + (f"; infeasible: {why}" if why else "")
 
 
 def _deployed(scenario: Scenario) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodels.tables import UNIT_SCALE, Constant
-from dse.errors import StudyError, did_you_mean
+from dse.column_names import column_named
+from dse.errors import StudyError
 from dse.one_design import OneDesign, one_design
 from dse.pictures import minimized
 from dse.plan import problem_of
@@ -94,7 +95,7 @@ def explain(
         A point of the space, or a value for each axis; see :func:`dse.one_design.one_design`. Default: the knee of a
         run's front.
     columns : sequence of str, optional
-        Of the columns that have a ledger; default all of them.
+        Of the columns that have a ledger, also by their short names (``carbon``); default all of them.
 
     Returns
     -------
@@ -108,9 +109,10 @@ def explain(
     """
     study = opened(study)
     of, problem = study_and_problem(study)
-    for name in columns or ():
-        if name not in LEDGERS:
-            raise StudyError(f"no ledger of {name}{did_you_mean(name, LEDGERS)}; there are {', '.join(LEDGERS)}")
+    try:
+        columns = None if columns is None else [column_named(name, LEDGERS, "ledger of") for name in columns]
+    except ValueError as error:
+        raise StudyError(str(error)) from None
     chosen = one_design(of, problem, knee_of(study) if design is None else design)
     scenario = problem.scenario(chosen.scenario)
     with np.errstate(all="ignore"):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dse.baselines import REMARK, marks
+from dse.column_names import column_named
 from dse.efficiency_text import short_efficiency
 from dse.errors import StudyError
-from dse.picture_kinds import Asked, chosen
+from dse.picture_kinds import Asked
 from dse.pictures import cloud, colour_of, minimized
 from dse.uncertainty import sampling
 from results import figures
@@ -45,7 +46,12 @@ def _pair(run: Run, asked: Asked, *, spread: bool) -> Figure:
     front = run.front()
     if front.empty:
         raise StudyError("the front is empty: nothing to draw")
-    names = chosen(asked.axes or list(run.objectives)[:2], list(run.objectives), "objective")
+    try:
+        names = [column_named(name, run.objectives, "objective") for name in asked.axes or list(run.objectives)[:2]]
+    except ValueError as error:
+        raise StudyError(f"--axes: {error}") from None
+    if names[0] == names[1]:
+        raise StudyError(f"--axes: expected 2 different ones, got {names[0]} twice")
     two = {name: run.objectives[name] for name in names}
     best = knee(minimized(run, front))
     beside = marks(run, front)

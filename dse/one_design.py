@@ -54,6 +54,14 @@ class _Named:
     levels: tuple[int | None, ...]
 
 
+def design_text(columns: Columns) -> str:
+    """Return design columns in words: ``DRAM bandwidth 100 GB/s, ...``."""
+    return ", ".join(
+        f"{COLUMNS[name].label or name} {format_quantity(float(value[0]), COLUMNS[name].unit)}"
+        for name, value in columns.items()
+    )
+
+
 def one_design(study: Study, problem: Problem, given: Given) -> OneDesign:
     """Return the design that `given` names.
 

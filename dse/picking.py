@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.column_names import column_named
 from dse.constraints import Constraint, resolve_constraint
-from dse.errors import RunError, StudyError, nearest
+from dse.errors import RunError, StudyError
 from dse.pictures import minimized
 from results.columns import COLUMNS
 from results.front import knee as knee_of
@@ -33,8 +34,9 @@ def pick(
     ----------
     run : Run
     weights : mapping of str to float, optional
-        Objective -> how much it counts, against the others: picks the design with the least weighted sum of how far
-        each objective is from its best value, on a logarithmic scale from 0 (best of the front) to 1 (worst).
+        Objective (in full, or as ``tco`` or ``decode rate``) -> how much it counts, against the others: picks the
+        design with the least weighted sum of how far each objective is from its best value, on a logarithmic scale
+        from 0 (best of the front) to 1 (worst).
     knee : bool
         Whether to pick the design nearest to the best values of all objectives at once.
     within : sequence of str
@@ -94,16 +96,20 @@ def _reach(scaled: NDArray[np.float64], run: Run) -> str:
 def _checked(weights: Mapping[str, float] | None, objectives: Mapping[str, str]) -> dict[str, float] | None:
     if weights is None:
         return None
+    counts: dict[str, float] = {}
     for name, weight in weights.items():
-        if name not in objectives:
-            close = nearest(name, objectives)
-            guess = f', did you mean "{close}"?' if close else ""
-            raise StudyError(f"weights: expected objectives of the run ({', '.join(objectives)}), got {name}{guess}")
+        try:
+            column = column_named(name, objectives, "objective")
+        except ValueError as error:
+            raise StudyError(f"weights: {error}") from None
+        if column in counts:
+            raise StudyError(f"weights: {column} is given twice")
+        counts[column] = float(weight)
         if not (weight >= 0 and np.isfinite(weight)):
             raise StudyError(f"weights: expected numbers of at least 0, got {weight:g} for {name}")
-    if not any(weights.values()):
+    if not any(counts.values()):
         raise StudyError("weights: expected one above 0")
-    return {name: float(weights.get(name, 0.0)) for name in objectives}
+    return {name: counts.get(name, 0.0) for name in objectives}
 
 
 def _within(run: Run, front: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:

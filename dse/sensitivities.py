@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dse.errors import StudyError, did_you_mean, listed
+from dse.column_names import column_named
+from dse.errors import StudyError, did_you_mean
 from dse.explaining import knee_of, opened, study_and_problem
 from dse.one_design import OneDesign, one_design
 from dse.runs import Run
@@ -214,11 +215,11 @@ def sensitivity(
 
 def _columns(problem: Problem, columns: Sequence[str] | None) -> tuple[str, ...]:
     known = [name for name in problem.metric_names if name in COLUMNS]
-    for name in columns or ():
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {listed(known, 40)}"
-            raise StudyError(f"objective: no metric is called {name} in this study{hint}")
-    return tuple(dict.fromkeys(columns or (o.column for o in problem.objectives)))
+    try:
+        named = [column_named(name, known, "metric") for name in columns or ()]
+    except ValueError as error:
+        raise StudyError(f"objective: {error}") from None
+    return tuple(dict.fromkeys(named or (o.column for o in problem.objectives)))
 
 
 def _design(

@@ -125,7 +125,7 @@ def _ledger(
         values = _one_each(factors(design, _neutral(scenario, steps))["silicon_mm2"], len(steps) + 1)
     else:
         free = _neutral(replace(scenario, power_cap_w=None), steps)
-        values = _one_each(metrics(_neutral_factors(held, steps), free)[column], len(steps) + 1)
+        values = _values(column, _neutral_factors(held, steps), free, steps)
     amounts = [*(values[:-1] - values[1:])]
     named = [Entry(s.name, float(a), _constants(s, ranges), s.share_of) for s, a in zip(steps, amounts, strict=True)]
     if scenario.power_cap_w is not None and column != AREA:
@@ -135,6 +135,17 @@ def _ledger(
     if abs(left) > small:
         raise ArithmeticError(f"{column}: {left:g} of {total:g} comes from no constant of its ledger")
     return Ledger(column, total, _exact([entry for entry in named if abs(entry.amount) > small], total))
+
+
+def _values(column: str, known: Mapping[str, Number], scenario: Scenario, steps: Sequence[Step]) -> NDArray[np.float64]:
+    """Return the column with the first r steps neutral, for each r."""
+    values = _one_each(metrics(known, scenario)[column], len(steps) + 1)
+    waits = next((number for number, step in enumerate(steps) if step.waiting), len(steps))
+    if waits == len(steps):
+        return values
+    always = replace(scenario.deployment, utilization=1.0, demand_tokens_per_s=None)
+    busy = _one_each(metrics(known, replace(scenario, deployment=always))[column], len(steps) + 1)
+    return np.concatenate([values[: waits + 1], busy[waits + 1 :]])
 
 
 def _exact(entries: list[Entry], total: float) -> tuple[Entry, ...]:

@@ -27,6 +27,8 @@ class Step:
         Factors that are 0 when it is gone.
     share_of : str
         The column it is a share of: what moves that column moves this part too.
+    waiting : bool
+        It is gone when the chips never wait. Only energy may be left by then: what is owned lasts fewer seconds too.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Step:
     also: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     share_of: str = ""
+    waiting: bool = False
 
 
 _FLOP = ("compute_energy_relative", "segment_energy_relative", "datapath_energy_relative")
@@ -56,7 +59,6 @@ _STANDBY = (
 )
 _BUSY = (Step("silicon, busy: leakage and clocks", {"busy_w_per_mm2": 0.0}), *_STANDBY)
 _SITE = Step("facility", {"facility_usd_per_w": 0.0}, share_of="peak_power_w")
-_GRID = Step("operation: electricity of the grid", {"grid_kg_per_j": 0.0}, share_of="facility_energy_j_per_token")
 _BOM = (
     Step("assembly, test, yield of the package, board", {"assembly_relative": 1.0}, share_of="bom_usd"),
     Step("DRAM", {"dram_usd_per_byte": 0.0}, ("pim_dram_die_relative",)),
@@ -133,11 +135,30 @@ def _price(_: Scenario) -> tuple[Step, ...]:
     )
 
 
+def _electricity(name: str, per_j: str) -> tuple[Step, ...]:
+    """Electricity of the seconds in which the chips are owned and not used, and of those in which they work."""
+    of = "facility_energy_j_per_token"
+    return (
+        Step(f"{name} while waiting", {}, (per_j, "idle_w_per_mm2"), share_of=of, waiting=True),
+        Step(f"{name} at work", {per_j: 0.0}, share_of=of),
+    )
+
+
 def _ownership(scenario: Scenario) -> tuple[Step, ...]:
+    return (*_owned(scenario), *_electricity("electricity", "electricity_usd_per_j"))
+
+
+def _hourly(scenario: Scenario) -> tuple[Step, ...]:
+    return (
+        *_owned(scenario),
+        Step("electricity", {"electricity_usd_per_j": 0.0}, share_of="facility_energy_j_per_token"),
+    )
+
+
+def _owned(scenario: Scenario) -> tuple[Step, ...]:
     rate = "discount_rate_per_year"
     capital = (replace(s, name=f"capital: {s.name}", also=(*s.also, rate)) for s in _price(scenario))
     return (
-        Step("electricity", {"electricity_usd_per_j": 0.0}, share_of="facility_energy_j_per_token"),
         replace(_SITE, also=("host_energy_relative", "facility_years", rate)),
         Step("upkeep", {"opex_share_per_year": 0.0}, ("host_cost_share",), share_of="price_usd"),
         Step("host, network, rack", {"host_cost_share": 0.0}, (rate,), share_of="price_usd"),
@@ -150,7 +171,8 @@ def _embodied(_: Scenario) -> tuple[Step, ...]:
 
 
 def _carbon(_: Scenario) -> tuple[Step, ...]:
-    return (_GRID, *(replace(step, name=f"embodied: {step.name}") for step in _MADE))
+    embodied = (replace(step, name=f"embodied: {step.name}") for step in _MADE)
+    return (*embodied, *_electricity("operation: electricity", "grid_kg_per_j"))
 
 
 LEDGERS: Mapping[str, Callable[[Scenario], tuple[Step, ...]]] = {
@@ -162,7 +184,7 @@ LEDGERS: Mapping[str, Callable[[Scenario], tuple[Step, ...]]] = {
     "bom_usd": _bom,
     "price_usd": _price,
     "tco_usd_per_mtoken": _ownership,
-    "tco_usd_per_hour": _ownership,
+    "tco_usd_per_hour": _hourly,
     "embodied_kg": _embodied,
     "carbon_g_per_mtoken": _carbon,
 }

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +20,20 @@ BROWSER = os.environ.get("DSE_BROWSER") or next((path for name in NAMES if (path
 if BROWSER is None:
     pytest.skip("browser tests: no Chromium is found (set DSE_BROWSER to its path)", allow_module_level=True)
 
+MOST_S = 120
+"""For one thing to happen on a page, with others at work on the machine; what happens is not waited for any longer."""
+
+# Two frames: changes of the theme and of the size are told to a page before the first, and drawn in the second. The
+# timer is later than that with which the pages draw again once they have another width.
+SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+    () => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 120))))"""
+
 
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A headless browser."""
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"], timeout=MOST_S * 1000)
         yield opened
         opened.close()
 
@@ -41,19 +50,34 @@ def serving(target: Path) -> Iterator[str]:
         yield process.stdout.readline().split()[1]
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(MOST_S)
         process.stdout.close()
 
 
 def gone_to(page: Any, address: str, selector: str) -> None:
     """Open an address, whose server may not listen yet, and wait for something on it."""
-    for _ in range(20):
+    last = time.monotonic() + MOST_S
+    while True:
         try:
             page.goto(address)
             break
         except playwright.Error:
+            if time.monotonic() > last:
+                raise
             page.wait_for_timeout(250)
     page.wait_for_selector(selector)
+
+
+def window(browser: Any, **options: Any) -> Any:
+    """Return a window of its own, patient with a busy machine."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(MOST_S * 1000)
+    return context
+
+
+def settle(page: Any) -> None:
+    """Wait until a page has drawn what its theme and its size ask for."""
+    page.evaluate(SETTLED)
 
 
 def serious(page: Any) -> list[str]:
@@ -71,7 +95,7 @@ class Window:
     """A page in a window of its own, what went wrong in it, and what it asked for."""
 
     def __init__(self, browser: Any, address: str, selector: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.context = window(browser, viewport={"width": 1280, "height": 900})
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.asked: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from dse.serve.base import Base
 HOST = "127.0.0.1"
 JSON = {"content-type": "application/json"}
 URL = f"http://{HOST}:8765"
+MOST_S = 120.0
 TECHNIQUES = "workloads.0.techniques"
 
 
@@ -65,9 +67,19 @@ def refused(client: Client, asked: Any) -> str:
 
 
 def ended(client: Client) -> dict[str, Any]:
-    for _ in range(600):
-        found: dict[str, Any] = client.get("/api/sweep").json()
-        if found["ended"]:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("the sweep did not end")
+    found: dict[str, Any] = {}
+
+    def over() -> bool:
+        found.update(client.get("/api/sweep").json())
+        return bool(found["ended"])
+
+    until(over)
+    return found
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that a busy machine may take long to do."""
+    last = time.monotonic() + MOST_S
+    while not happened():
+        assert time.monotonic() < last, "it did not happen"
+        time.sleep(0.02)

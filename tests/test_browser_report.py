@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Window, chromium, serious
+from browser import Window, chromium, serious, settle, window
 from small_run import SMALL, bits, changed
 
 import dse
+from dse.report.leaning import said_of_leaning
 from dse.runs import Run
 
 pytestmark = pytest.mark.browser
@@ -213,6 +213,13 @@ def test_a_point_of_the_scatter_is_chosen_by_a_click(opened: Opened) -> None:
     assert opened.page.inner_text("#design-title") == before
 
 
+def test_likely_values_outside_of_their_percentiles_are_explained(opened: Opened, run: Run) -> None:
+    lines = said_of_leaning(run, run.front(), run.uncertainty())
+    assert lines
+    assert opened.page.locator("#leaning p").all_inner_texts() == lines
+    assert set(lines) <= set(opened.page.locator("#design .hint").all_inner_texts())
+
+
 def test_ellipses_of_the_constants_are_drawn_and_can_be_left_out(opened: Opened, run: Run) -> None:
     marks = opened.page.locator("#scatter .ellipse")
     assert marks.count() >= 2
@@ -285,12 +292,12 @@ def test_ticks_close_to_each_other_say_different_numbers(browser: Any) -> None:
     """Prices from 1,185 to 1,200 USD once read 1190, 1190, 1200, 1200."""
     source = (Path(dse.__file__).parent / "report" / "page" / "data.js").read_text()
     functions = "".join(re.findall(r"^function (?:tick|told)\(.*?^}$", source, re.DOTALL | re.MULTILINE))
-    page = browser.new_page()
+    page = window(browser).new_page()
     many = [[1185, 1190, 1195, 1200], [0.1, 0.2, 0.30000000000000004], [1.2e6, 1.25e6], [2, 5, 10, 20], [0.6]]
     texts = page.evaluate(
         f"many => {{ {functions}; return many.map(one => told(one, 1).map(([, text]) => text)); }}", many
     )
-    page.close()
+    page.context.close()
     assert texts == [
         ["1185", "1190", "1195", "1200"],
         ["0.1", "0.2", "0.3"],
@@ -305,10 +312,10 @@ def test_no_serious_violation_of_accessibility_and_no_sideways_page(opened: Open
         if not summary.evaluate("node => node.parentNode.open"):
             summary.click()
     opened.page.evaluate("document.querySelector('#map-row option').textContent = 'best of all: '.repeat(9)")
-    for width, theme in itertools.product((1280, 390), ("light", "dark")):
+    for width, theme in ((1280, "light"), (390, "dark")):  # what depends on one of them does not on the other
         opened.page.set_viewport_size({"width": width, "height": 900})
         opened.page.emulate_media(color_scheme=theme)
-        opened.page.wait_for_timeout(200)
+        settle(opened.page)
         assert serious(opened.page) == [], (width, theme)
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -316,7 +323,7 @@ def test_no_serious_violation_of_accessibility_and_no_sideways_page(opened: Open
 def test_a_run_without_a_front_says_why(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dse.pictures.draw", lambda run: [])
     empty = dse.sweep(changed(('"ttft <= 4 s"', '"ttft <= 1 us"'), text=SMALL), out=tmp_path / "run")
-    context = browser.new_context()
+    context = window(browser)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))

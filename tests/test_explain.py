@@ -137,9 +137,18 @@ def test_no_design_and_no_ledger(run: Run, study: Path) -> None:
     code, text = run(str(study))
     assert code == 2
     assert "the study has 450 designs: name one with --design" in text
-    code, text = run(str(study), "--design", "1", "--column", "bom")
+    code, text = run(str(study), "--design", "1", "--column", "boom_usd")
     assert code == 2
-    assert "no ledger of bom (did you mean" in text
+    assert 'there is no ledger of "boom_usd" (did you mean "bom_usd"?)' in text
+    code, text = run(str(study), "--design", "1", "--column", "tco")
+    assert code == 2
+    assert '"tco" may mean tco_usd_per_mtoken or tco_usd_per_hour; write one of them' in text
+
+
+def test_a_ledger_has_a_short_name(run: Run, study: Path) -> None:
+    assert run(str(study), "--design", "1", "--column", "bom") == run(
+        str(study), "--design", "1", "--column", "bom_usd"
+    )
 
 
 CANDIDATES = (

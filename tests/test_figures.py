@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import xml.etree.ElementTree as ET
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from results.figures import parallel_coordinates, save, scatter_matrix
 from results.figures.look import number_text
@@ -190,6 +192,31 @@ def test_saved_figures_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
     assert first[0].read_bytes().startswith(b"\x89PNG")
     words = " ".join(ET.parse(first[1]).getroot().itertext())
     assert "energy [J/token]" in words  # text stays text
+
+
+def test_a_figure_is_laid_out_once_for_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fig, same, again = (matrix(designs(20), designs(50, 1)) for _ in range(3))
+    engine = fig.get_layout_engine()
+    times: list[int] = []
+    real = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, of: (times.append(1), real(self, of))[1])
+    save(fig, tmp_path / "front")
+    assert len(times) == 1
+    assert fig.get_layout_engine() is engine  # whoever has the figure may go on with it
+    save(same, tmp_path / "alone", kinds=["svg"])
+    assert (tmp_path / "alone.svg").read_bytes() == (tmp_path / "front.svg").read_bytes()
+    plain = BytesIO()
+    again.savefig(plain, format="png", dpi=150, metadata={"Software": None})
+    assert (tmp_path / "front.png").read_bytes() == plain.getvalue()  # as matplotlib alone lays it out
+
+
+def test_lines_stay_lines_in_an_svg(tmp_path: Path) -> None:
+    """More than 500 were pixels once: five times the file, and blurred on paper."""
+    fig = parallel_coordinates(designs(900), DESIGN, OBJECTIVES, highlight=None, title="t")  # type: ignore[arg-type]
+    (path,) = save(fig, tmp_path / "parallel", kinds=["svg"])
+    assert path.stat().st_size < 500_000
+    images = ET.parse(path).getroot().iter("{http://www.w3.org/2000/svg}image")
+    assert max(float(one.get("width", 0)) for one in images) < 100  # but for the bar of colours
 
 
 def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

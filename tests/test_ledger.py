@@ -92,6 +92,28 @@ def test_the_site_multiplies_what_the_package_draws() -> None:
     assert parts["host"] == pytest.approx(package * (k["host_energy_relative"] - 1.0), rel=1e-12)
 
 
+@pytest.mark.parametrize("deployment", [{"utilization": 0.3}, {"utilization": None, "demand_tokens_per_s": 40.0}])
+def test_electricity_is_split_into_waiting_and_work(deployment: dict[str, float | None]) -> None:
+    of = h100(**deployment)
+    columns = {name: float(np.ravel(value)[0]) for name, value in evaluate(H100, of).items() if np.size(value) == 1}
+    waiting_s = (1.0 / columns["utilization"] - 1.0) / columns["tokens_per_s"]
+    k = of.constants
+    waiting_j = columns["idle_power_w"] * waiting_s * k["host_energy_relative"] * k["pue"]
+    carbon, usd = (amounts(ledgers(H100, of, [name])[0]) for name in ("carbon_g_per_mtoken", "tco_usd_per_mtoken"))
+    assert carbon["operation: electricity while waiting"] == pytest.approx(
+        waiting_j * k["grid_kg_per_j"] * 1e9, rel=1e-9
+    )
+    assert usd["electricity while waiting"] == pytest.approx(waiting_j * k["electricity_usd_per_j"] * 1e6, rel=1e-9)
+    working_j = columns["facility_energy_j_per_token"] - waiting_j
+    assert carbon["operation: electricity at work"] == pytest.approx(working_j * k["grid_kg_per_j"] * 1e9, rel=1e-9)
+    assert usd["electricity at work"] == pytest.approx(working_j * k["electricity_usd_per_j"] * 1e6, rel=1e-9)
+
+
+def test_chips_that_never_wait_have_no_electricity_of_waiting() -> None:
+    for ledger in ledgers(H100, h100(utilization=1.0), ["carbon_g_per_mtoken", "tco_usd_per_mtoken"]):
+        assert not [name for name in amounts(ledger) if name.endswith("while waiting")]
+
+
 def test_a_power_cap_is_a_part_of_what_it_lowers() -> None:
     of = scenario(
         [request("llama-3-8b", prompt=1024, output=256, batch=8)],

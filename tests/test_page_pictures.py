@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, gone_to, serving
+from browser import chromium, gone_to, serving, settle, window
 from page_samples import (
     PICTURES,
     THEMES,
@@ -46,7 +46,7 @@ def addresses(folder: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def opened(browser: Any, address: str, name: str, width: int) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light")
+    context = window(browser, viewport={"width": width, "height": 900}, color_scheme="light")
     page = context.new_page()
     gone_to(page, address, READY[name])
     yield page
@@ -79,7 +79,7 @@ def test_a_page_looks_as_it_should(pages: Callable[[str, int], Any], name: str, 
     with pages(name, width) as page:
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(150)
+            settle(page)
             assert wrong_layout(page, name, width) == [], theme
             far = differences(page, name, width, theme)
             assert max(far) <= TOLERANCE, (theme, far)
@@ -144,7 +144,7 @@ def write(folder: Path) -> None:
                 with opened(browser, found[name], name, width) as page:
                     for theme in THEMES:
                         page.emulate_media(color_scheme=theme)
-                        page.wait_for_timeout(300)
+                        settle(page)
                         shots: list[Picture] = shots_of(page, PICTURES[name])
                         write_reference(name, width, theme, layout_of(page), shots)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from conftest import Command
 
 import dse
+from dse.column_names import column_named
 from dse.pictures import minimized
 from dse.runs import Run
+from results.columns import COLUMNS
 from results.scaling import unit_scaled
 
 
@@ -40,6 +43,25 @@ def test_weights_decide(small_run: Run) -> None:
     assert "decode rate 1, carbon 3" in picks["why"][0]
 
 
+@pytest.mark.parametrize("name", ["tco", "TCO", "tco_usd_per_mtoken"])
+def test_an_objective_is_called_as_tables_and_constraints_call_it(name: str, small_run: Run, command: Command) -> None:
+    whole = dse.pick(small_run, weights={"tco_usd_per_mtoken": 2, "decode_tokens_per_s": 1})
+    done = command("pick", small_run.path, "--weights", f"{name}=2, decode rate=1", "--format", "json")
+    assert [row["point"] for row in json.loads(done.out)] == whole["point"].tolist()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_column_answers_to_its_own_name_in_full(column: str) -> None:
+    assert column_named(column, COLUMNS, "column") == column
+
+
+def test_a_name_of_several_columns_is_asked_about() -> None:
+    both = ["tco_usd_per_mtoken", "tco_usd_per_hour"]
+    with pytest.raises(ValueError, match=re.escape('"tco" may mean tco_usd_per_mtoken or tco_usd_per_hour; write one')):
+        column_named("tco", both, "column")
+    assert column_named("tco", both[1:], "column") == both[1]
+
+
 def test_only_designs_within_the_limits(small_run: Run, command: Command) -> None:
     limit = small_run.front()["peak_power_w"].median()
     picks = dse.pick(small_run, within=[f"peak_power_w <= {limit}"])
@@ -64,7 +86,17 @@ def test_pick_for_machines(small_run: Run, command: Command) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        (("--weights", "tco=1"), "weights: expected objectives of the run (decode_tokens_per_s, energy_j_per_token, "),
+        (
+            ("--weights", "tcco=1"),
+            'weights: there is no objective "tcco" (did you mean "tco"?); there are decode_tokens_',
+        ),
+        (("--weights", "decode rte=1"), '(did you mean "decode rate"?)'),
+        (
+            ("--weights", "ttft=1"),
+            'weights: there is no objective "ttft"; there are decode_tokens_per_s, energy_j_per_t',
+        ),
+        (("--weights", "tco=1,TCO=2"), "weights: tco_usd_per_mtoken is given twice"),
+        (("--weights", "tco=1,tco=2"), "weights: tco is given twice"),
         (("--weights", "tco_usd_per_mtoken=-1"), "weights: expected numbers of at least 0, got -1"),
         (("--weights", "tco_usd_per_mtoken=nan"), "weights: expected numbers of at least 0, got nan"),
         (("--weights", "tco_usd_per_mtoken=0"), "weights: expected one above 0"),

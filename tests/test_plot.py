@@ -90,6 +90,7 @@ def test_all_draws_what_the_run_has_data_for_and_says_what_it_has_not(
         (("--kind", "energy", "--design", "3", "--design", "4"), "--design: picture energy takes one, got 2"),
         (("--kind", "roofline", "--design", "450"), "design: points go from 0 to 449, got 450"),
         (("--kind", "roofline", "--axes", "a,b"), "--axes: picture roofline takes no axes; pair, uncertainty, bottle"),
+        (("--kind", "pair", "--axes", "tco,TCO"), "--axes: expected 2 different ones, got tco_usd_per_mtoken twice"),
         (("--kind", "pair", "--axes", "tpot_s"), '--axes: expected 2 different ones, as X,Y, got "tpot_s"'),
         (
             ("--kind", "pair", "--axes", "decode_tokens_per_s,energy_j_per_tokens"),
@@ -131,7 +132,7 @@ def test_the_help_lists_every_picture_with_what_it_shows() -> None:
 
 def test_a_pair_shows_the_front_and_the_edge_it_has_in_two_objectives(small_run: Run) -> None:
     front = small_run.front()
-    fig = small_run.plot("pair", axes=("energy_j_per_token", "carbon_g_per_mtoken"))
+    fig = small_run.plot("pair", axes=("energy", "carbon_g_per_mtoken"))
     ax = fig.axes[0]
     points = next(c for c in ax.collections if isinstance(c, PathCollection) and len(c.get_offsets()) == len(front))
     offsets = np.asarray(points.get_offsets())

@@ -241,7 +241,7 @@ def test_the_picture_is_written(command: Command, study_file: Path, tmp_path: Pa
     ("arguments", "message"),
     [
         (("--objective", "tco_usd_per_mtokn"), 'did you mean "tco_usd_per_mtoken"?'),
-        (("--objective", "point"), "no metric is called point"),
+        (("--objective", "point"), 'there is no metric "point"'),
         (("--method", "tornadoe"), 'did you mean "tornado"?'),
         (("--samples", "0"), "expected a power of two from 16 to 65,536 as samples, got 0"),
         (("--samples", "100"), "expected a power of two"),

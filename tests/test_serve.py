@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
-from serve_client import HOST, JSON, TECHNIQUES, URL, Client, client_of, ended, exported, refused, viewed
+from serve_client import HOST, JSON, MOST_S, TECHNIQUES, URL, Client, client_of, ended, exported, refused, until, viewed
 from small_run import DESIGN, SMALL, bits, changed, contents_of
 
 import dse
@@ -381,10 +380,7 @@ def test_a_sweep_whose_pieces_fail_says_so(base: Base, monkeypatch: pytest.Monke
     sweeps = Sweeps(base)
     monkeypatch.setattr("sweeps.chunks.sweep_chunk", fail)
     sweep = sweeps.begin(asked_of(base, {}).design, 4)
-    for _ in range(400):
-        if sweep.ended:
-            break
-        time.sleep(0.02)
+    until(lambda: sweep.ended)
     assert sweep.told()["error"] == "a piece failed: on purpose"
 
 
@@ -484,17 +480,19 @@ def test_the_command_serves_until_ctrl_c(host: str, base: Base) -> None:
     assert process.stdout is not None
     try:
         url = process.stdout.readline().split()[1]
-        found = None
-        for _ in range(100):
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
             with suppress(httpx.TransportError):
-                found = httpx.post(f"{url}api/view", json={}, timeout=20, trust_env=False)
-                break
-            time.sleep(0.1)
-        assert found is not None
+                answers.append(httpx.post(f"{url}api/view", json={}, timeout=MOST_S, trust_env=False))
+            return bool(answers)
+
+        until(answered)
+        (found,) = answers
         assert found.json() == viewed(client_of(base), {})
         assert "server" not in found.headers
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=MOST_S)
     finally:
         process.kill()
     assert process.returncode == 0

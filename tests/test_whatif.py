@@ -186,6 +186,13 @@ def test_the_ceiling_moved_from_dram_to_the_vector_units(command: Command) -> No
     assert round(found.after.values["decode_tokens_per_s"], 1) == 34.8
 
 
+def test_carbon_of_a_chip_that_waits_less_is_said_to_be_that_of_waiting() -> None:
+    found = dse.whatif(SMALL, DESIGN, {"demand": "3x"})
+    (line,) = [line for line in str(found).split("\n  ") if line.startswith("carbon")]
+    assert "operation: electricity while waiting -" in line
+    assert "at work" not in line  # which the demand does not change
+
+
 def test_a_change_that_nobody_can_build_says_why(command: Command) -> None:
     done = command("whatif", "llama3-8b-edge", "--design", 558738, "--set", "dram_bandwidth=2x")
     assert done.code == 0

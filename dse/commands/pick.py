@@ -12,7 +12,7 @@ Without options: the best design of each objective, and the knee, which is neare
 Examples:
   dse pick runs/my-study
   dse pick runs/my-study --within "tco_usd_per_mtoken <= 2" --within "peak_power <= 20 W"
-  dse pick runs/my-study --weights "decode_tokens_per_s=2, carbon_g_per_mtoken=1" --knee
+  dse pick runs/my-study --weights "decode rate=2, carbon=1" --knee
 """
 
 
@@ -45,6 +45,8 @@ def _weights(text: str) -> dict[str, float]:
     found = {}
     for part in text.split(","):
         name, equals, number = part.partition("=")
+        if name.strip() in found:
+            raise StudyError(f"weights: {name.strip()} is given twice")
         try:
             found[name.strip()] = float(number)
         except ValueError:

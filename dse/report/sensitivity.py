@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dse.explaining import quoted
+from dse.one_design import design_text
 from dse.report.tables import number, text_table
 from dse.sensitivities import Sensitivity, said_design, shown_level
 from results.columns import COLUMNS
@@ -198,10 +199,21 @@ def sensitivity_figure(found: Sensitivity, top: int, *, theme: Literal["light", 
         )
         for column in found.columns
     ]
-    below = " ".join([said_design(found) + "."] if found.tornado is not None or found.given else [])
+    around = found.tornado is not None or found.given
     return figures.sensitivity(
-        panels, title=f"{found.study}: sensitivity", below=f"{below} {_short(found)}".strip(), theme=theme
+        panels,
+        title=f"{found.study}: sensitivity",
+        below=f"{_place(found)}. {_short(found)}" if around else _short(found),
+        theme=theme,
     )
+
+
+def _place(found: Sensitivity) -> str:
+    """Which design it is, as the other pictures of a design say it."""
+    name = "design" if found.design.point is None else f"design {found.design.point:,}"
+    name = name if found.given else f"{name}, {found.picked}"
+    at = [design_text(found.design.columns), *(f"{path} {value}" for path, value in found.scenario.items())]
+    return f"{name}: {', '.join(at)}"
 
 
 def _short(found: Sensitivity) -> str:

@@ -16,7 +16,7 @@ from dse.report.empty_fronts import no_front
 from dse.report.quality import quality_lines
 from dse.report.searches import counts, no_exact_front, whole
 from dse.report.tables import DESIGN, number, text_table
-from dse.report.uncertainty import CHANCES, SPREAD, chance, said_of_reasons, said_of_samples, spreads
+from dse.report.uncertainty import CHANCES, SPREAD, chance, remarks, said_of_samples, spreads
 from dse.technique_checks import draft_warnings
 from dse.units import format_quantity
 from results.columns import COLUMNS
@@ -81,7 +81,7 @@ def _picks(run: Run, front: pd.DataFrame) -> str:
     table = text_table(["", *picks], rows, left=1)
     if not run.study.uncertainty:
         return table
-    return table + "\n\n" + said_of_samples(run) + said_of_reasons(run.uncertainty())
+    return table + "\n\n" + said_of_samples(run) + remarks(run, front, run.uncertainty())
 
 
 def best_designs(run: Run, front: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dse.report.leaning import said_of_leaning
 from dse.report.tables import front_cells, front_rest, number, text_table
 from dse.uncertainty import sampling
 from results.labels import axis_label, display
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from dse.runs import Run
 
+_WIDTH = 110
 SPREAD = "median (p5 to p95)"
 CHANCES = {NON_DOMINATED: "P(on the front)", FEASIBLE: "P(feasible)"}
 
@@ -50,6 +53,15 @@ def said_of_samples(run: Run, samples: int | None = None, seed: int | None = Non
     )
 
 
+def remarks(run: Run, front: pd.DataFrame, sampled: pd.DataFrame) -> str:
+    """Return what to know of ranges and chances: usual reasons, and likely values that lie outside of the ranges."""
+    leaning = [
+        textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for line in said_of_leaning(run, front, sampled)
+    ]
+    return said_of_reasons(sampled) + "".join(f"\n{line}" for line in leaning)
+
+
 def said_of_reasons(sampled: pd.DataFrame) -> str:
     """Return why designs of the front are infeasible in samples: the usual reason of each, counted."""
     counts = Counter(str(reason) for reason in sampled[REASON] if reason)
@@ -78,4 +90,4 @@ def uncertain_front_table(
         header.append(label)
         cells.append([chance(float(value)) for value in shown[name]])
     table = text_table(header, zip(*cells, strict=True)) + front_rest(front, len(shown))
-    return f"{table}\n\n{said_of_samples(run, samples, seed)}{said_of_reasons(sampled)}"
+    return f"{table}\n\n{said_of_samples(run, samples, seed)}{remarks(run, front, sampled)}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 
 KINDS = ("png", "svg")
+
+DOTS = 150
+"""Per inch, of a PNG and of what is pixels in an SVG."""
 
 DRAWN: Any = {"svg.hashsalt": "dse", "svg.fonttype": "none", "hatch.linewidth": 0.5}
 """Settings that matplotlib reads when it draws; releases before 3.10 take the width of hatches then too."""
@@ -56,7 +60,7 @@ def save(
     Returns
     -------
     list of Path
-        The PNG (150 dots per inch) and the SVG, whose text stays text. The same figure gives the same bytes.
+        The PNG (:data:`DOTS` per inch) and the SVG, whose text stays text. The same figure gives the same bytes.
 
     Raises
     ------
@@ -66,13 +70,33 @@ def save(
     import matplotlib as mpl
 
     written = []
-    for suffix, about in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-        if suffix not in kinds:
-            continue
-        buffer = io.BytesIO()
-        with mpl.rc_context(DRAWN):
-            fig.savefig(buffer, format=suffix, dpi=150, metadata=about)
-        path = path_without_suffix.with_name(f"{path_without_suffix.name}.{suffix}")
-        write_file(path, buffer.getvalue(), staging=staging)
-        written.append(path)
+    with mpl.rc_context(DRAWN), _laid_out(fig):
+        for suffix, about in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            if suffix not in kinds:
+                continue
+            buffer = io.BytesIO()
+            fig.savefig(buffer, format=suffix, dpi=DOTS, metadata=about)
+            path = path_without_suffix.with_name(f"{path_without_suffix.name}.{suffix}")
+            write_file(path, buffer.getvalue(), staging=staging)
+            written.append(path)
     return written
+
+
+@contextmanager
+def _laid_out(fig: Figure) -> Iterator[None]:
+    """Lay a figure out once for both of its files: matplotlib would for each, and draw it without ink to do so."""
+    import matplotlib as mpl
+
+    engine, dots = fig.get_layout_engine(), fig.dpi
+    if engine is None:
+        yield
+        return
+    fig.dpi = DOTS  # widths of text depend on it
+    engine.execute(fig)
+    fig.dpi = dots
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        fig.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        fig.set_layout_engine(engine)

@@ -133,7 +133,6 @@ def _lines(ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], t
         alpha=float(np.clip(150 / many, 0.25, 0.9)),
         zorder=1,
     )
-    lines.set_rasterized(many > 500)
     ax.add_collection(lines)
 
 

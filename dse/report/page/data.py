@@ -12,6 +12,7 @@ from dse.baselines import marks
 from dse.efficiency_text import short_efficiency
 from dse.pictures import cloud, minimized
 from dse.report.empty_fronts import no_front
+from dse.report.leaning import said_of_leaning
 from dse.report.page.designs import Taken
 from dse.report.page.maps import binding_maps
 from dse.report.page.spreads import spreads
@@ -90,6 +91,7 @@ def page_data(run: Run) -> dict[str, Any]:
         "axes": [*moving, *objectives],
         "rows": {str(name): _plain(rows[name].to_numpy()) for name in rows.columns},
         "picks": picks,
+        "leaning": said_of_leaning(run, run.front(), run.uncertainty()) if study.uncertainty else [],
         "cloud": _cloud(run),
         "marks": [
             {"label": mark.label, "note": mark.note, "values": {k: _plain(v) for k, v in mark.values.items()}}

@@ -35,7 +35,8 @@ function facts(row) {
   };
   return element("div", { class: "groups" },
     element("div", {}, ...[["Design", ["design", "scenario"]], ["Objectives", ["objective"]]].flatMap(group)),
-    element("div", { class: "wide" }, ...group(["Everything else", ["metric"]]), ...group(["Over samples of the constants", ["uncertainty"]])));
+    element("div", { class: "wide" }, ...group(["Everything else", ["metric"]]), ...group(["Over samples of the constants", ["uncertainty"]]),
+      ...(DATA.leaning || []).map((line) => element("p", { class: "hint" }, line))));
 }
 
 function phaseBar(phase) {

@@ -19,6 +19,7 @@ function drawPicks() {
       ? element("td", {}, element("button", { type: "button", class: "choose", onclick: () => show(row), "aria-label": `Look at design ${value(POINT, row)}` }, String(value(POINT, row))))
       : element("td", {}, shown(name, value(name, row)))))));
   byId("picks").replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+  byId("leaning").replaceChildren(...DATA.leaning.map((line) => element("p", {}, line)));
 }
 
 function show(row) {
