@@ -70,8 +70,11 @@ def test_notebook_runs_and_prints_what_is_committed(
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     kernel = AsyncKernelManager(kernel_spec_manager=ThisInterpreter())
-    NotebookClient(fresh, km=kernel, timeout=SECONDS_PER_CELL, resources={"metadata": {"path": str(work)}}).execute()
+    where = {"metadata": {"path": str(work)}}
+    client = NotebookClient(fresh, km=kernel, timeout=SECONDS_PER_CELL, resources=where, shutdown_kernel="immediate")
+    client.execute(cleanup_kc=True)
 
+    assert not kernel.has_kernel  # it would keep its memory until the last test has ended
     assert pictures(committed) == pictures(fresh) > 0
     assert printed(committed) == printed(fresh), REFRESH
 
