@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from small_run import PATIENCE_S
 
 pytest.importorskip("starlette", reason="starlette is not installed")
 import httpx
@@ -65,7 +66,8 @@ def refused(client: Client, asked: Any) -> str:
 
 
 def ended(client: Client) -> dict[str, Any]:
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
         found: dict[str, Any] = client.get("/api/sweep").json()
         if found["ended"]:
             return found

@@ -19,7 +19,7 @@ from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
 from serve_client import HOST, JSON, TECHNIQUES, URL, Client, client_of, ended, exported, refused, viewed
-from small_run import DESIGN, SMALL, bits, changed, contents_of
+from small_run import DESIGN, PATIENCE_S, SMALL, bits, changed, contents_of
 
 import dse
 from dse.designs import STUDY_KEYS
@@ -381,9 +381,8 @@ def test_a_sweep_whose_pieces_fail_says_so(base: Base, monkeypatch: pytest.Monke
     sweeps = Sweeps(base)
     monkeypatch.setattr("sweeps.chunks.sweep_chunk", fail)
     sweep = sweeps.begin(asked_of(base, {}).design, 4)
-    for _ in range(400):
-        if sweep.ended:
-            break
+    end = time.monotonic() + PATIENCE_S
+    while not sweep.ended and time.monotonic() < end:
         time.sleep(0.02)
     assert sweep.told()["error"] == "a piece failed: on purpose"
 
@@ -485,16 +484,16 @@ def test_the_command_serves_until_ctrl_c(host: str, base: Base) -> None:
     try:
         url = process.stdout.readline().split()[1]
         found = None
-        for _ in range(100):
+        end = time.monotonic() + PATIENCE_S
+        while found is None and time.monotonic() < end:
             with suppress(httpx.TransportError):
-                found = httpx.post(f"{url}api/view", json={}, timeout=20, trust_env=False)
-                break
+                found = httpx.post(f"{url}api/view", json={}, timeout=PATIENCE_S, trust_env=False)
             time.sleep(0.1)
         assert found is not None
         assert found.json() == viewed(client_of(base), {})
         assert "server" not in found.headers
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 0
