@@ -13,6 +13,7 @@ from dse.directories import sampled_points
 from dse.errors import DseError, RunError
 from dse.jobs import Job, finish
 from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED
+from results.labels import are, counted
 from sweeps.chunks import Chunks, GridChunks, SampleChunks
 from sweeps.run import Worked, run_chunks
 
@@ -78,7 +79,7 @@ def sweep_shard(job: Job, number: int, shards: int) -> str:
     job.paths.clean_staging()
     if worked.failed:
         raise IncompleteError(_failures(chunks, worked))
-    return f"shard {number} of {shards}: its {len(mine):,} of {chunks.count:,} chunks are done"
+    return f"shard {number} of {shards}: its {len(mine):,} of {counted(chunks.count, 'chunk')} {are(len(mine))} done"
 
 
 def merge(job: Job) -> Run:
@@ -94,9 +95,10 @@ def merge(job: Job) -> Run:
     missing = chunks.count - len(before.done)
     if missing:
         damaged = f", {len(before.again):,} of them damaged" if before.again else ""
+        told = f"{missing:,} of {counted(chunks.count, 'chunk')} {are(missing)} missing{damaged}"
         raise RunError(
-            f"{job.paths.dir}: {missing:,} of {chunks.count:,} chunks are missing{damaged}; run the shards that did "
-            "not end well again, or `dse sweep` on the study, which makes up for all of them"
+            f"{job.paths.dir}: {told}; run the shards that did not end well again, or `dse sweep` on the study, which "
+            "makes up for all of them"
         )
     return _finished(job, chunks, Worked(before.tally), before.seconds, [])
 
@@ -121,7 +123,7 @@ def _work_off(job: Job, chunks: Chunks, before: Before, mine: Sequence[int]) -> 
         notes.give_up(worked.failed)
     if worked.stopped:
         done = len(mine) - len(todo) + worked.chunks
-        job.stop.raise_stopped(f"{done:,} of {len(mine):,} chunks are done in {job.paths.dir}")
+        job.stop.raise_stopped(f"{done:,} of {counted(len(mine), 'chunk')} {are(done)} done in {job.paths.dir}")
     return worked, notes.seconds
 
 
@@ -181,5 +183,5 @@ def _failures(chunks: Chunks, worked: Worked) -> str:
         for number, error in sorted(worked.failed.items())
     ]
     more = len(lines) - MOST_TOLD
-    lines = lines[:MOST_TOLD] + ([f"and {more:,} other chunks"] if more > 0 else [])
+    lines = lines[:MOST_TOLD] + ([f"and {counted(more, 'other chunk')}"] if more > 0 else [])
     return "\n".join([*lines, "the same command tries them again"])

@@ -19,7 +19,7 @@ from results.figures.breakdown import Bars
 from results.figures.ceilings import CEILING_LOOKS
 from results.figures.roofline import Ceiling, Point
 from results.front import knee
-from results.labels import axis_label, display
+from results.labels import are, axis_label, counted, display
 from results.store import Categorical
 from sweeps.breakdown import breakdown as operator_shares
 from sweeps.energy_roofline import ceilings
@@ -72,7 +72,9 @@ def roofline(run: Run, asked: Asked) -> Figure:
         _ceilings(rates.flop_per_s, rates.bytes_per_s, points),
         title=f"{run.study.name}: {name}",
         below=_below(run, design),
-        remark=f"{hidden} operators without matrix work or bytes of DRAM are not shown" if hidden else "",
+        remark=f"{counted(hidden, 'operator')} without matrix work or bytes of DRAM {are(hidden)} not shown"
+        if hidden
+        else "",
         theme=asked.theme,
     )
 
@@ -98,7 +100,9 @@ def energy(run: Run, asked: Asked) -> Figure:
     found = energy_picture(design.columns, scenario)
     below = _below(run, design)
     if found.hidden:
-        below += f"; {found.hidden} operators without matrix work or bytes of DRAM are not shown"
+        below += (
+            f"; {counted(found.hidden, 'operator')} without matrix work or bytes of DRAM {are(found.hidden)} not shown"
+        )
     return figures.energy_roofline(
         found.points,
         found.curves,

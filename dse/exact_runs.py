@@ -18,6 +18,7 @@ from dse.errors import RunError, StudyError
 from dse.jobs import Job, finish
 from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED, write_front
 from dse.study import Study
+from results.labels import counted
 from results.store import file_sha256, read_bytes, read_table, write_file
 from sweeps.archive import Archive
 from sweeps.audit import audit
@@ -127,7 +128,7 @@ def _search(job: Job, search: Search, started: float) -> bool:
             _write_checkpoint(job, search, now - started)
             last[0] = time.monotonic()
         if stopped:
-            job.stop.raise_stopped(f"{search.counts.boxes:,} boxes are done in {job.paths.dir}")
+            job.stop.raise_stopped(f"boxes done: {search.counts.boxes:,}, in {job.paths.dir}")
         if job.progress is not None and now - last[1] >= 0.1:
             last[1] = now
             k = search.counts
@@ -288,7 +289,7 @@ def _compare(run: Run, certificate: Mapping[str, Any], checked: Checked) -> None
     claimed["infeasible"] = sum(certificate["infeasible"].values())
     for name, count in claimed.items():
         if found[name] != count:
-            checked.failures.append(f"{count:,} designs were claimed to be {name}, {found[name]:,} are in such boxes")
+            checked.failures.append(f"{counted(count, 'design')} claimed to be {name}, {found[name]:,} in such boxes")
     front = run.front()
     if len(front):
         again = run.problem.table(front["point"].to_numpy(dtype=np.int64))

@@ -17,6 +17,7 @@ from results import figures
 from results.figures.look import scale_of, shown_values
 from results.figures.pair import Spread
 from results.front import knee
+from results.labels import counted
 from sweeps.uncertainty import objective_samples
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _pair(run: Run, asked: Asked, *, spread: bool) -> Figure:
     two = {name: run.objectives[name] for name in names}
     best = knee(minimized(run, front))
     beside = marks(run, front)
-    below = [f"{len(front):,} designs on the front of {len(run.objectives)} objectives"]
+    below = [f"{counted(len(front), 'design')} on the front of {counted(len(run.objectives), 'objective')}"]
     spreads = []
     if spread:
         rows = _spread_rows(front, two, best)
@@ -101,7 +102,9 @@ def growth(run: Run, asked: Asked) -> Figure:
         )
     history = run.read(run.paths.history)
     search = run.study.search
-    below = f"{search.method}, population {search.population}, seed {search.seed}; {len(history):,} generations"
+    below = (
+        f"{search.method}, population {search.population}, seed {search.seed}; {counted(len(history), 'generation')}"
+    )
     return figures.convergence(
         history["evaluations"],
         history["hypervolume"],

@@ -15,6 +15,7 @@ from dse.picture_kinds import Asked, figure
 from results import figures
 from results.columns import COLUMNS
 from results.front import knee
+from results.labels import counted
 from sweeps.space import DESIGN_COLUMNS
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def rates(run: Run, asked: Asked) -> Figure:
 def _counts(run: Run, front: pd.DataFrame) -> str:
     feasible = run.manifest["feasible"]
     told = "" if feasible is None else f"{feasible:,} feasible, "
-    counts = f"{run.manifest['designs']:,} designs, {told}{len(front):,} on the front"
+    counts = f"{counted(run.manifest['designs'], 'design')}, {told}{len(front):,} on the front"
     return f"{counts}; efficiency: {short_efficiency(run.study)}"
 
 

@@ -13,6 +13,7 @@ from dse.errors import RunError
 from dse.jobs import damaged_files
 from results.front import non_dominated
 from results.journal import read_journals
+from results.labels import are, counted
 from results.store import Categorical, read_table
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def verify(run: Run, sample: int = SAMPLE, seed: int = 1) -> Verified:
     _check_study(run, found)
     journal = read_journals(run.paths.journals())
     if journal.damaged:
-        found.notes.append(f"{journal.damaged} lines of the journal are damaged; it is needed no more")
+        found.notes.append(
+            f"{counted(journal.damaged, 'line')} of the journal {are(journal.damaged)} damaged; it is needed no more"
+        )
     if not found.failures:
         front, designs = read_table(run.paths.front), read_table(run.paths.parts())
         found.rows = designs.num_rows
@@ -92,13 +95,15 @@ def _check_study(run: Run, found: Verified) -> None:
 def _check_counts(run: Run, front: pa.Table, designs: pa.Table, found: Verified) -> None:
     m = run.manifest
     if front.num_rows != m["front"]:
-        found.failures.append(f"the front holds {front.num_rows:,} designs, the manifest says {m['front']:,}")
+        found.failures.append(f"the front holds {counted(front.num_rows, 'design')}, the manifest says {m['front']:,}")
     if m["keep"] != "all":
         return
     feasible = _column(designs, "feasible")
     for name, count in (("designs", designs.num_rows), ("feasible", int(feasible.sum()))):
         if count != m[name]:
-            found.failures.append(f"{count:,} stored designs are {name}, the manifest says {m[name]:,}")
+            found.failures.append(
+                f"{counted(count, 'stored design')} {are(count)} {name}, the manifest says {m[name]:,}"
+            )
     signs = {name: -1.0 if way == "max" else 1.0 for name, way in run.objectives.items()}
     values = np.column_stack([sign * _column(designs, name)[feasible] for name, sign in signs.items()])
     points = np.sort(_column(designs, "point")[feasible][non_dominated(values)]) if len(values) else np.empty(0)
@@ -131,7 +136,9 @@ def _compare(run: Run, stored: pa.Table, found: Verified) -> None:
         differing = np.flatnonzero(_differs(_column(stored, name), values))
         if len(differing):
             at = ", ".join(f"{point}" for point in points[differing[:_SHOWN]])
-            found.failures.append(f"{name} of {len(differing):,} designs is not what they evaluate to (points {at})")
+            found.failures.append(
+                f"{name} of {counted(len(differing), 'design')} is not what they evaluate to (points {at})"
+            )
 
 
 def _differs(stored: NDArray[Any], again: NDArray[Any] | Categorical) -> NDArray[np.bool_]:

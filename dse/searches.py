@@ -12,6 +12,7 @@ from dse.errors import StudyError
 from dse.jobs import Job, finish
 from dse.run_files import SAMPLE_ROWS, SAMPLE_SEED
 from results.columns import Column
+from results.labels import are, counted
 from results.run_paths import RunPaths
 from results.store import read_bytes, write_file, write_table
 from sweeps.algorithms import METHODS, unusable
@@ -114,7 +115,7 @@ def sweep_evolved(job: Job) -> Run:
     """
     evolution, resumed = _evolved(job)
     if not evolution.ended:
-        done = f"{evolution.generation:,} generations are done in {job.paths.dir}"
+        done = f"{counted(evolution.generation, 'generation')} {are(evolution.generation)} done in {job.paths.dir}"
         job.stop.raise_stopped(done)
     tally = evolution.tally
     points = np.concatenate(evolution.points) if evolution.points else np.empty(0, dtype=np.int64)

@@ -13,6 +13,7 @@ from dse.catalogs import parsed_config
 from dse.errors import StudyError, listed
 from dse.told import MOST_ROWS, Told
 from dse.yaml_loader import read_text
+from results.labels import counted
 from roofline import catalog
 from roofline.accelerators import Accelerator, find
 from roofline.huggingface import model_from_config
@@ -297,11 +298,6 @@ def _unused(models: ModelFiles) -> list[str]:
         if names
         else []
     )
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number of things, ``1 row`` or ``1,234 rows``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _name(data: str | Path | None, shipped: str) -> str:

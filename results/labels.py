@@ -65,3 +65,13 @@ def axis_label(name: str) -> str:
 
 def _shown_unit(shown: Column) -> str:
     return shown.shown_unit or ("" if shown.unit == "1" else shown.unit)
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things, ``1 row`` or ``1,234 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def are(count: int) -> str:
+    """Return the verb of a number of things: ``is`` of one, ``are`` of none or several."""
+    return "is" if count == 1 else "are"

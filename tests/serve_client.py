@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from small_run import PATIENCE_S
 
 pytest.importorskip("starlette", reason="starlette is not installed")
 import httpx
@@ -67,6 +68,7 @@ def refused(client: Client, asked: Any) -> str:
 
 
 def ended(client: Client) -> dict[str, Any]:
+<<<<<<< HEAD
     found: dict[str, Any] = {}
 
     def over() -> bool:
@@ -83,3 +85,12 @@ def until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < last, "it did not happen"
         time.sleep(0.02)
+=======
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        found: dict[str, Any] = client.get("/api/sweep").json()
+        if found["ended"]:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the sweep did not end")
+>>>>>>> wip-i7

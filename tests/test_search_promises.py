@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from small_run import changed, front_of
 
 import dse
 from dse.plan import problem_of
-from dse.runs import load
+from dse.runs import Run, load
 from sweeps.exact import Options, Search, run_search
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -72,6 +73,29 @@ def test_a_limit_that_leaves_nothing_is_named_with_counts(tmp_path: Path, comman
     assert f"{len(designs):,} designs: {len(built):,} can be built and hold the workloads; of these break" in done.out
     assert f"  {len(built):,}  peak_power <= 1 mW: it alone leaves nothing" in done.out
     assert f"  {(built['ttft_s'] > 4).sum():,}  ttft <= 4 s\n" in done.out
+
+
+def test_why_nothing_is_feasible_is_told_from_a_part_at_a_time(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All columns of all designs were read at once: 1.4 GB for 1.3 million designs, of a run that was finished."""
+    text = changed((LIMITS, '["ttft <= 4 s", "peak_power <= 1 mW"]'), ("node: 5nm", "node: [7nm, 5nm, 3nm]"))
+    (tmp_path / "none.yaml").write_text(text)
+    monkeypatch.setattr("sweeps.chunks.CHUNK_POINTS", 40)
+    whole = dse.sweep(text, out=tmp_path / "run").designs()
+    read: list[tuple[object, list[str] | None]] = []
+    once = Run.read
+    monkeypatch.setattr(Run, "read", lambda self, *given: (read.append(given), once(self, *given))[1])
+    done = command("sweep", tmp_path / "none.yaml", "--out", tmp_path / "run")
+    assert "is finished already" in done.out
+    for reason, count in whole["reason"].value_counts().items():
+        assert f"{100 * count / len(whole):5.1f} %  {reason}\n" in done.out or not count
+    built = whole[whole["ttft_s"].notna()]
+    assert f"all 1,350 designs: {len(built):,} can be built and hold the workloads; of these break" in done.out
+    assert f"  {(built['ttft_s'] > 4).sum():,}  ttft <= 4 s\n" in done.out
+    of_parts = [(path, columns) for path, columns in read[1:]]
+    assert [path for path, _ in of_parts] == dse.open_run(tmp_path / "run").paths.parts()
+    assert all(columns is not None and len(columns) < 12 for _, columns in of_parts)
 
 
 def test_limits_that_contradict_each_other_are_named(tmp_path: Path, command: Command) -> None:
@@ -175,3 +199,35 @@ def test_a_worst_case_never_is_better_than_the_mean() -> None:
         ((f"worst_{name}", name) for name in ("decode_tokens_per_s", "tokens_per_s")),
     ):
         assert (columns[mean] <= columns[worst] * (1 + 1e-12)).all(), (mean, worst)
+
+
+@pytest.mark.parametrize("search", ["grid", "exact", "sample, n: 1", "nsga2, population: 4, generations: 1"])
+@pytest.mark.parametrize("limit", ["peak_power <= 60 W", "peak_power <= 1 mW"])
+def test_one_design_is_told_as_one(tmp_path: Path, command: Command, search: str, limit: str) -> None:
+    """It was "1 designs", and "1 files are what was written"."""
+    path, run = tmp_path / "one.yaml", tmp_path / "run"
+    path.write_text(
+        changed(
+            ("{log: [25 GB/s, 400 GB/s], points: 5}", "100 GB/s"),
+            ("{log: [2 TFLOP/s, 100 TFLOP/s], points: 5}", "10 TFLOP/s"),
+            ("[2 MiB, 8 MiB, 32 MiB]", "8 MiB"),
+            ("[6 GB, 12 GB, 24 GB]", "12 GB"),
+            ("[0 GB, 128 GB]", "0 GB"),
+            (LIMITS, f'["{limit}"]'),
+        )
+        + f"search: {{method: {search}}}\n"
+    )
+    shard = [("sweep", path, "--out", run, "--shard", "1/1"), ("merge", run)] if search == "grid" else []
+    for arguments in (
+        ("check", path),
+        *shard,
+        ("sweep", path, "--out", run),
+        ("status", run),
+        ("verify", run),
+        *([("certify", run)] if search == "exact" else []),
+    ):
+        done = command(*arguments)
+        assert done.code == 0, done.err
+        assert "1 " in done.out
+        several = r"\b1 (designs|chunks|files|boxes|generations|evaluations|Parquet parts|\w+ are)\b(?!/s)"
+        assert not re.search(several, done.out), done.out

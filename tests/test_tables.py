@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_run import PATIENCE_S
 
 from costmodels.tables import TABLES, UNIT_SCALE, Constant, constants, options, read_constants
 from sweeps.constants import GRID_PRICE, priced_grids
@@ -473,5 +474,5 @@ def test_reading_the_tables_imports_nothing_heavy() -> None:
         "import sys; from costmodels import tables; [tables.options(name) for name in tables.TABLES];"
         "print(*{'pandas', 'pint', 'scipy', 'pyarrow', 'matplotlib'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     assert done.stdout.strip() == ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from small_run import PATIENCE_S
 from test_overrides import study
 
 import dse
@@ -146,5 +147,5 @@ def test_the_tables_are_listed_without_anything_heavy() -> None:
         "print(*{'pandas', 'pint', 'pydantic', 'scipy', 'pyarrow', 'matplotlib'} & set(sys.modules),"
         "file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     assert done.stderr.strip() == ""

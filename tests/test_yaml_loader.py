@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -73,10 +72,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_one_message_with_its_line_at_once(name: str) -> None:
     text, line, message = HOSTILE[name]
-    start = time.perf_counter()
     with pytest.raises(StudyError) as caught:
         load_yaml(text, path="f.yaml")
-    assert time.perf_counter() - start < 2.0
     assert message in str(caught.value)
     assert str(caught.value).startswith("f.yaml:" if line is None else f"f.yaml:{line}") or name == "open"
     assert "\n" not in str(caught.value)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from results.labels import are, counted
+
 if TYPE_CHECKING:
     from dse.analysis import Analysis
     from roofline.accelerators import Accelerator
@@ -247,7 +249,7 @@ def _draw(analysis: Analysis, plot: str, theme: Literal["light", "dark"]) -> str
 
     path = Path(plot)
     points, ceilings = picture_data(analysis)
-    passes = " and ".join(f"{p.phase} ({p.tokens:,} tokens)" for p in analysis.phases)
+    passes = " and ".join(f"{p.phase} ({counted(p.tokens, 'token')})" for p in analysis.phases)
     hidden = sum(len(phase.operators) for phase in analysis.phases) - len(points)
     figure = figures.roofline(
         points,
@@ -255,7 +257,7 @@ def _draw(analysis: Analysis, plot: str, theme: Literal["light", "dark"]) -> str
         title=f"{analysis.model.name} on {analysis.accelerator.title}",
         below=f"{passes}, batch {analysis.phases[0].batch:,}, {precision_text(analysis.precision)}",
         remark=f"efficiency: {analysis.efficiency}"
-        + (f"; {hidden} operators without matrix work are not shown" if hidden else ""),
+        + (f"; {counted(hidden, 'operator')} without matrix work {are(hidden)} not shown" if hidden else ""),
         theme=theme,
     )
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from results.labels import are, counted
+
 HELP = """Check every box of the certificate of the exact run in directory RUN.
 
 The search is not repeated and not trusted. It cuts the space into boxes and says of each that all of its designs were
@@ -29,9 +31,11 @@ def command(run: str) -> None:
     if checked.failures:
         raise RunError("\n".join([f"{opened.path}: the front is not proven", *checked.failures]))
     within = f"within {100 * certificate['epsilon']:.3g} %" if certificate["epsilon"] else "exactly"
+    boxes = "1 box covers" if checked.leaves == 1 else f"{checked.leaves:,} boxes cover"
+    front = certificate["front"]
     click.echo(
-        f"{opened.study.name}: proven {within}: {checked.leaves:,} boxes cover all {certificate['designs']:,} designs; "
-        f"{certificate['front']:,} are on the front"
+        f"{opened.study.name}: proven {within}: {boxes} all {counted(certificate['designs'], 'design')}; "
+        f"{front:,} {are(front)} on the front"
     )
     told = ", ".join(f"{count:,} {name}" for name, count in sorted(checked.designs.items()))
     click.echo(f"{told}; {checked.evaluated:,} evaluated again")

@@ -11,6 +11,7 @@ from dse.analysis import Analysis, PhaseAnalysis, as_json, operator_rows
 from dse.precision_text import precision_text
 from dse.report.tables import number, text_table
 from dse.units import format_quantity
+from results.labels import counted
 from roofline.parallel import DEGREES
 from sweeps.scenario import Modelling
 
@@ -66,7 +67,7 @@ def _chips(analysis: Analysis) -> str:
     link = analysis.accelerator.link_bytes_per_s
     speed = "unknown" if link is None else format_quantity(link, "byte/s")
     parts = analysis.parallel.microbatch(analysis.phases[0].batch)
-    of_what = f"a pass is of {parts:,} sequence{'s' * (parts != 1)}, its operators those of one chip"
+    of_what = f"a pass is of {counted(parts, 'sequence')}, its operators those of one chip"
     return f"{analysis.parallel.chips} chips ({degrees}), links {speed} per direction; {of_what}"
 
 
@@ -101,7 +102,7 @@ def does_not_fit(analysis: Analysis) -> str:
 def phase_table(phase: PhaseAnalysis) -> str:
     """The operators of one phase and their sum, in units that fit the largest number of each kind."""
     what = "prompt" if phase.phase == "prefill" else "context"
-    sequences = f"batch {phase.batch:,}, {what} of {phase.tokens:,} token{'s' * (phase.tokens != 1)}"
+    sequences = f"batch {phase.batch:,}, {what} of {counted(phase.tokens, 'token')}"
     rows = phase.operators
     # Prefixes that leave a hundred of the unit and more, so that few of the small numbers need an exponent.
     flop = _scale([row.flop / 100 for row in rows], _PREFIXES)

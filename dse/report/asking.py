@@ -13,7 +13,7 @@ from dse.report.tables import number, text_table
 from dse.units import format_quantity
 from results.columns import COLUMNS
 from results.figures.ceilings import CEILING_LOOKS
-from results.labels import axis_label, display
+from results.labels import axis_label, counted, display
 from sweeps.ledger import Ledger
 from sweeps.phase_times import PhaseTime
 from sweeps.space import DESIGN_COLUMNS
@@ -189,9 +189,10 @@ def _fails(answer: Answer, end: str) -> str:
 
 def _looked(answer: Answer) -> str:
     if answer.looked is None:
-        return f"{answer.tried} values tried"
+        return f"{counted(answer.tried, 'value')} tried"
     low, high = answer.looked
-    return f"looked at {answer.tried:,} values from {low} to {high}, then refined; windows between two may be missed"
+    tried = counted(answer.tried, "value")
+    return f"looked at {tried} from {low} to {high}, then refined; windows between two may be missed"
 
 
 def _some(words: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dse.calibrating import OwnCalibration
 from dse.report.tables import number, text_table
-from dse.validation import counted
+from results.labels import counted
 from roofline.calibration import shipped
 
 MOST_LISTED = 10

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from dse.report.tables import number, text_table
-from results.labels import axis_label, display
+from results.labels import axis_label, counted, display
 from results.quality import REFERENCE_POINT
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def comparison_table(comparison: Comparison) -> str:
         [
             text_table(header, rows, left=2),
             "",
-            f"reference: {comparison.reference_name}, {len(comparison.reference):,} designs",
+            f"reference: {comparison.reference_name}, {counted(len(comparison.reference), 'design')}",
             f"hypervolume: relative to the reference's; {scale} from its ideal (0) to its nadir (1), up to "
             f"{REFERENCE_POINT:g}, that is",
             f"  {', '.join(point)}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from dse.errors import OutputError, StudyError, shown
 from results import figures
 from results.figures.quality import MOST_SERIES, Series, fronts_and_quality
+from results.labels import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ def picture(comparison: Comparison, theme: Literal["light", "dark"] = "light") -
             )
         )
     first = comparison.runs[0].run
-    below = f"reference: {comparison.reference_name}, {len(comparison.reference):,} designs"
+    below = f"reference: {comparison.reference_name}, {counted(len(comparison.reference), 'design')}"
     return fronts_and_quality(
         series, first.objectives, title=f"{first.study.name}: runs compared", below=below, theme=theme
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from dse.cost_validation import CostValidation
-from dse.validation import counted
 from results.figures.accuracy import Panel
 from results.figures.costs import CostMark, costs
+from results.labels import counted
 from roofline.accelerators import aliases
 from sweeps.cost_comparison import ALL, LIMITS, CostPart
 from sweeps.cost_rows import GIVEN_AREA, OWN_AREA

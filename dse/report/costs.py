@@ -12,7 +12,7 @@ from typing import Any
 from dse.cost_validation import PART_COLUMNS, ROW_COLUMNS, CostValidation, part_values, row_values
 from dse.errors import listed
 from dse.report.tables import number, text_table
-from dse.validation import counted
+from results.labels import counted
 from sweeps.cost_comparison import ALL, CostPart
 from sweeps.cost_rows import CostRow
 from sweeps.energy_rows import UNITS as OF_RUNS

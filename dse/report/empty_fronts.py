@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.report.searches import whole
+from results.labels import counted
 from sweeps.feasible import DEMAND, DEMAND_REASON, PHYSICAL, satisfied
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _counted(run: Run) -> _Counted:
 def _emptied(run: Run, found: _Counted) -> list[str]:
     """Sentences about the designs that could be built, with counts."""
     all_there = whole(run) and run.manifest["keep"] == "all"
-    looked = f"{'all' if all_there else 'a sample of'} {found.designs:,} designs"
+    looked = f"{'all' if all_there else 'a sample of'} {counted(found.designs, 'design')}"
     if not found.built:
         return [f"{looked}: none can be built and hold the workloads, whatever the constraints"]
     lines = [f"{looked}: {found.built:,} can be built and hold the workloads; of these break"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from dse.report.tables import number, text_table
 from dse.units import format_quantity
+from results.labels import counted
 from roofline.accelerator_table import COLUMNS, NUMBERS, PEAKS, facts_of
 from roofline.accelerators import DEVICE_CLASSES, Accelerator, UnknownFact
 
@@ -50,8 +51,8 @@ def devices_text(chips: Sequence[Accelerator], form: str) -> str:
         rows = [_row(chip) for chip in chips if chip.device_class == name]
         body += [[f"{name}:", *[""] * (len(_HEAD) - 1)], *rows] if rows else []
     return (
-        f"{text_table(_HEAD, body, left=1)}\n\n{len(chips)} devices; dense peaks; - is unknown; the memory of a chip "
-        "without DRAM is its SRAM\ndse hardware NAME shows one with its source, --format csv has every column"
+        f"{text_table(_HEAD, body, left=1)}\n\n{counted(len(chips), 'device')}; dense peaks; - is unknown; the memory "
+        "of a chip without DRAM is its SRAM\ndse hardware NAME shows one with its source, --format csv has every column"
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.report.tables import number, text_table
+from results.labels import counted
 
 _LONGEST = 60
 
@@ -33,7 +34,8 @@ def catalog_text(rows: Sequence[Mapping[str, Any]], form: str) -> str:
     ]
     lines = text_table(head, _padded(head, body, (4, 5)), left=1)
     return (
-        f"{lines}\n\n{len(rows)} models; KV cache at 16 bit; dse models NAME shows one, --format csv has whole sources"
+        f"{lines}\n\n{counted(len(rows), 'model')}; KV cache at 16 bit; dse models NAME shows one, "
+        "--format csv has whole sources"
     )
 
 

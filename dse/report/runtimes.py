@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from dse.report.tables import text_table
+from results.labels import counted
 from roofline.runtimes import Runtime
 
 _LAUNCHES = {
@@ -31,9 +32,10 @@ def runtimes_text(stacks: Sequence[Runtime], form: str) -> str:
     head = ("runtime", "title", "launch", "host", "moves beside the model's bytes")
     body = [[s.name, s.title, s.launch, s.host, "; ".join(moved(s)) or "-"] for s in stacks]
     return (
-        f"{text_table(head, body, left=5)}\n\n{len(stacks)} stacks; in a study `modelling: {{efficiency: calibrated, "
-        "runtime: NAME}`, or runtime alone: what it fuses and moves;\nor dse analyze --efficiency calibrated --runtime "
-        "NAME\ndse runtimes NAME shows one with its source, --format csv has every column"
+        f"{text_table(head, body, left=5)}\n\n{counted(len(stacks), 'stack')}; in a study "
+        "`modelling: {efficiency: calibrated, runtime: NAME}`, or runtime alone: what it fuses and moves;\n"
+        "or dse analyze --efficiency calibrated --runtime NAME\n"
+        "dse runtimes NAME shows one with its source, --format csv has every column"
     )
 
 

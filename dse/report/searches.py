@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from results.labels import are, counted
+
 if TYPE_CHECKING:
     from dse.runs import Run
 
@@ -22,8 +24,8 @@ def whole(run: Run) -> bool:
 
 def designs_of(run: Run) -> str:
     """Return how many designs a run looked at, of how many."""
-    count = f"{run.manifest['designs']:,}"
-    return f"{count} designs" if whole(run) else f"{count} of {run.study.grid_size():,} designs"
+    looked = int(run.manifest["designs"])
+    return counted(looked, "design") if whole(run) else f"{looked:,} of {counted(run.study.grid_size(), 'design')}"
 
 
 def counts(run: Run) -> list[str]:
@@ -39,12 +41,13 @@ def searched(manifest: Mapping[str, Any]) -> list[str]:
     """Return how the designs of a search were found, and that better ones may exist; nothing of a grid."""
     search, method = manifest.get("search", {}), manifest["method"]
     if method == "sample":
-        return [f"sample: {search['drawn']:,} designs drawn by {search['sampler']}, seed {search['seed']}"]
+        return [f"sample: {counted(search['drawn'], 'design')} drawn by {search['sampler']}, seed {search['seed']}"]
     if "generations_done" not in search:
         return []
     done, why = search["generations_done"], _ENDS[search["ended"]].format(search.get("stagnation"))
     return [
-        f"{method}: {done:,} generations of {search['population']:,} designs, seed {search['seed']}{why}",
+        f"{method}: {counted(done, 'generation')} of {counted(search['population'], 'design')}, "
+        f"seed {search['seed']}{why}",
         "the front is that of all designs seen; designs that were not may be better",
     ]
 
@@ -61,8 +64,8 @@ def _exact(name: str, m: Mapping[str, Any]) -> list[str]:
         proven += "" if search["finished"] else " (stopped by its time limit)"
     infeasible = sum(search["infeasible"].values())
     return [
-        f"{name}: {m['designs']:,} designs, {m['front']:,} on the front; {proven}",
-        f"{search['evaluated']:,} designs evaluated; pruned as dominated {search['dominated']:,}, "
+        f"{name}: {counted(m['designs'], 'design')}, {m['front']:,} on the front; {proven}",
+        f"{counted(search['evaluated'], 'design')} evaluated; pruned as dominated {search['dominated']:,}, "
         f"beyond a limit {infeasible:,}, with more of what does not help {search['flat']:,}",
     ]
 
@@ -71,7 +74,7 @@ def no_exact_front(m: Mapping[str, Any]) -> str:
     """Which limits leave nothing, and how many designs each was found to rule out."""
     told = [f"  {line}" for line in m["search"]["emptied_by"]]
     counts = [
-        f"  {count:,} designs are ruled out first by: {reason}"
+        f"  {counted(count, 'design')} {are(count)} ruled out first by: {reason}"
         for reason, count in sorted(m["search"]["infeasible"].items(), key=lambda item: -item[1])
     ]
     return "\n".join(["no feasible design was found", *told, *counts])

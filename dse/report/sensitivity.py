@@ -14,7 +14,7 @@ from dse.one_design import design_text
 from dse.report.tables import number, text_table
 from dse.sensitivities import Sensitivity, said_design, shown_level
 from results.columns import COLUMNS
-from results.labels import axis_label, display
+from results.labels import axis_label, counted, display
 from sweeps.sensitivity import Input, Swing
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def remarks(found: Sensitivity) -> list[str]:
         )
         if of.left_out:
             said.append(
-                f"{of.left_out:,} rows had a design that cannot work and were left out: the indices are of designs "
+                f"{counted(of.left_out, 'row')} had a design that cannot work, left out: the indices are of designs "
                 "that can, where inputs are no longer quite independent."
             )
     return said
@@ -222,7 +222,7 @@ def _short(found: Sensitivity) -> str:
     of = found.sobol.indices
     where = "constants at this design" if found.given else "constants and axes over the space"
     return f"Sobol' indices over {where}, {of.evaluations:,} evaluations; constants of one family move together." + (
-        f" {of.left_out:,} rows that cannot work left out." if of.left_out else ""
+        f" {counted(of.left_out, 'row')} that cannot work left out." if of.left_out else ""
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dse.report.tables import text_table
+from results.labels import are, counted
 
 if TYPE_CHECKING:
     from dse.run_status import Status
@@ -18,13 +19,16 @@ def status_text(status: Status) -> str:
     """Return a line of state, one of progress, and the writers if they are several."""
     lines = [f"{status.name}: {status.state}{_hint(status)}"]
     if status.designs is not None and status.of:
-        chunks = "" if status.of_chunks is None else f", {status.chunks:,} of {status.of_chunks:,} chunks"
-        lines.append(f"{status.designs:,} of {status.of:,} designs ({100 * status.designs / status.of:.1f} %){chunks}")
+        chunks = "" if status.of_chunks is None else f", {status.chunks:,} of {counted(status.of_chunks, 'chunk')}"
+        lines.append(
+            f"{status.designs:,} of {counted(status.of, 'design')} ({100 * status.designs / status.of:.1f} %){chunks}"
+        )
     if status.designs_per_s is not None and status.left_s is not None:
         lines.append(f"{status.designs_per_s / 1e6:.2f} M designs/s, {duration(status.left_s)} left")
     lines += [f"chunk {number} failed: {reason}" for number, reason in sorted(status.gave_up.items())[:MOST_WRITERS]]
     if status.damaged:
-        lines.append(f"{status.damaged:,} lines of journals are damaged; their chunks will be made again")
+        damaged = f"{counted(status.damaged, 'line')} of journals {are(status.damaged)} damaged"
+        lines.append(f"{damaged}; what they told of will be made again")
     if len(status.writers) > 1:
         rows = [[one.name, f"{one.chunks:,}", f"{one.designs:,}", one.at_work or "-"] for one in status.writers]
         lines += ["", text_table(["writer", "chunks", "designs", "at work"], rows[:MOST_WRITERS], left=1)]
@@ -56,6 +60,11 @@ def duration(seconds: float) -> str:
 
 def verified_text(run: Run, found: Verified) -> str:
     """Return what was checked and found right."""
-    again = f"{found.again:,} designs evaluated again, the same to the bit" if found.again else "none evaluated again"
-    lines = [f"{run.path}: {found.files:,} files are what was written, {found.rows:,} designs stored; {again}"]
+    again = (
+        f"{counted(found.again, 'design')} evaluated again, the same to the bit"
+        if found.again
+        else "none evaluated again"
+    )
+    files = f"{counted(found.files, 'file')} {are(found.files)} what was written"
+    lines = [f"{run.path}: {files}, {counted(found.rows, 'design')} stored; {again}"]
     return "\n".join([*lines, *found.notes])

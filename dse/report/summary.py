@@ -21,7 +21,7 @@ from dse.technique_checks import draft_warnings
 from dse.units import format_quantity
 from results.columns import COLUMNS
 from results.front import knee
-from results.labels import axis_label, display
+from results.labels import axis_label, counted, display
 from results.places import is_remote
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def summary(run: Run) -> str:
         lines.append(f"damaged or missing, and made again: {', '.join(m['repaired'])}")
     if m.get("failed_chunks"):
         lines.append(
-            f"{len(m['failed_chunks']):,} chunks failed, their designs are missing; `dse sweep` tries them again"
+            f"{counted(len(m['failed_chunks']), 'chunk')} failed, with its designs missing; `dse sweep` tries again"
         )
     lines += counts(run)
     speed = "" if m["method"] == "exact" else f", {_rate(m['designs_per_s'])}"
@@ -118,7 +118,7 @@ def _files(run: Run) -> list[str]:
     what = every if run.manifest["keep"] == "all" else "the front and a uniform sample"
     files = [
         (shown_path(paths.front), "the front, every column"),
-        (shown_path(paths.designs) + os.sep, f"{what}, {len(parts)} Parquet part{'s' * (len(parts) != 1)}"),
+        (shown_path(paths.designs) + os.sep, f"{what}, {counted(len(parts), 'Parquet part')}"),
     ]
     if run.study.uncertainty:
         files.append((shown_path(paths.uncertainty), "percentiles and chances of the designs of the front"))
@@ -126,9 +126,7 @@ def _files(run: Run) -> list[str]:
         files.append((shown_path(paths.history), "the hypervolume by generation"))
     if paths.certificate.is_file():
         parts = paths.leaf_parts()
-        files.append(
-            (shown_path(paths.certificate), f"the proof, with {len(parts)} Parquet part{'s' * (len(parts) != 1)}")
-        )
+        files.append((shown_path(paths.certificate), f"the proof, with {counted(len(parts), 'Parquet part')}"))
     if paths.figures.is_dir():
         files.append((shown_path(paths.figures) + os.sep, "pictures, PNG and SVG"))
     width = max(len(name) for name, _ in files)
@@ -148,7 +146,7 @@ def shown_path(path: Path) -> str:
 def study_summary(study: Study, problem: Problem) -> str:
     """What a study would do: its size, axes, workloads, objectives and limits."""
     size = study.grid_size()
-    lines = [f"{study.name}: {size:,} designs{_effort(study, size)}", ""]
+    lines = [f"{study.name}: {counted(size, 'design')}{_effort(study, size)}", ""]
     rows = []
     for axis in study.column_axes:
         unit = COLUMNS[axis.name].unit
@@ -225,8 +223,7 @@ def _duration(seconds: float) -> str:
         return "a second"
     for name, length in (("second", 1.0), ("minute", 60.0), ("hour", 3600.0)):
         if seconds < 120 * length or name == "hour":
-            count = math.ceil(seconds / length)
-            return f"{count} {name}{'s' * (count != 1)}"
+            return counted(math.ceil(seconds / length), name)
     return ""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dse.report.tables import text_table
 from dse.technologies import COLUMNS, Row
+from results.labels import counted
 
 _HEAD = ("constant", "value", "low", "high", "unit", "year", "family", "source")
 _NUMBERS = (1, 2, 3)
@@ -49,7 +50,9 @@ def _tables(rows: Sequence[Row]) -> str:
         ]
         title = f"{table}: {option}" if option else table
         parts.append(f"{title}\n{text_table(aligned[0], aligned[1:], left=len(_HEAD))}")
-    notes = [f"{len(rows)} constants; low and high bound what is plausible, constants of one family move together"]
+    notes = [
+        f"{counted(len(rows), 'constant')}; low and high bound what is plausible, constants of one family move together"
+    ]
     if any(row.overridden for row in rows):
         notes.append("* given by the study")
     notes.append("dse technology TABLE --option NAME --find WORDS shows some, --format csv has every column")

@@ -9,7 +9,8 @@ from typing import Any
 
 from dse.errors import listed
 from dse.report.tables import number, text_table
-from dse.validation import MEASURED_TIME, Validation, counted
+from dse.validation import MEASURED_TIME, Validation
+from results.labels import counted
 from sweeps.accuracy import CONFIDENCE, Figures, Interval
 from sweeps.comparison import Part, Ranking
 from sweeps.measurements import Measurement

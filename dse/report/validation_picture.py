@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dse.validation import Validation, counted
+from dse.validation import Validation
 from results.figures.accuracy import Compared, Panel, accuracy
+from results.labels import counted
 from sweeps.accuracy import LIMITS
 
 if TYPE_CHECKING:

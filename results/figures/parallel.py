@@ -23,7 +23,7 @@ from results.figures.look import (
     set_ticks,
     shown_values,
 )
-from results.labels import axis_label
+from results.labels import axis_label, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def parallel_coordinates(
         for column, name in enumerate(names):
             _upright(ax, column, name, shown[name], scales[name], objectives.get(name), look)
         _frame_lines(ax, len(names), len(names) - len(objectives), look)
-        said = f"{len(front):,} design{'s' * (len(front) != 1)} on the front" if len(front) else "no design is feasible"
+        said = f"{counted(len(front), 'design')} on the front" if len(front) else "no design is feasible"
         if len(drawn) < len(front):
             said = f"showing {len(drawn):,} of {said}"
         headline(fig, title, f"{said}; objectives have their better end at the top", look)
