@@ -42,7 +42,8 @@ def technique_changes(techniques: Techniques, model: Model, context: float = mat
     Notes
     -----
     Ways to decode change nothing: what they propose, the model itself verifies (Medusa by sampling, not by its typical
-    acceptance). What nobody measured has a change of its own name.
+    acceptance). Nor does attention to no less than a model's own windows. What nobody measured has a change of its own
+    name.
     """
     found: Changes = []
     for name in techniques.used:
@@ -85,11 +86,11 @@ def _early_exit(part: EarlyExit, model: Model, context: float) -> Changes:
 
 
 def _window(part: Window, model: Model, context: float) -> Changes:
-    return [] if part.tokens >= context else [Change("window", f"{part.tokens}")]
+    return [] if part.tokens >= context or part.apply(model) == model else [Change("window", f"{part.tokens}")]
 
 
 def _kv_budget(part: KvBudget, model: Model, context: float) -> Changes:
-    if part.tokens + part.sinks >= context:
+    if part.tokens + part.sinks >= context or part.apply(model) == model:
         return []
     # Without sinks it is not said which tokens stay: heavy hitters do, and nobody published what they cost here.
     return [Change("eviction" if part.sinks else "heavy_hitters", f"{part.tokens}")]
@@ -97,7 +98,7 @@ def _kv_budget(part: KvBudget, model: Model, context: float) -> Changes:
 
 def _selection(part: Selection, model: Model, context: float) -> Changes:
     attended = part.blocks * part.block + part.local
-    if attended >= context:
+    if attended >= context or part.apply(model) == model:
         return []
     if part.pooled or part.layers is not None:  # a model of its own, which nobody compared with the one it was made of
         return [Change("memory_attention", f"{attended}")]

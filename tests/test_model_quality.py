@@ -399,6 +399,20 @@ def test_low_rank_is_counted_by_the_weights_it_removes() -> None:
     assert math.log(7.73 / 5.68) < found.value < math.log(9.27 / 5.68)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        Techniques(window=Window(4096)),
+        Techniques(kv_budget=KvBudget(4092, sinks=4)),
+        Techniques(selection=Selection(64, 1024, 512)),
+    ],
+)
+def test_attention_to_no_less_than_a_model_s_own_windows_costs_nothing(given: Techniques) -> None:
+    """mistral-7b-v0.1 attends to the newest 4,096 tokens anyway; a budget of as many evicts nothing that it reads."""
+    assert technique_changes(given, catalog.model("mistral-7b-v0.1"), 32768.0) == ()
+    assert technique_changes(given, catalog.model("llama-3-8b"), 32768.0) != ()
+
+
 def test_selected_blocks_lose_little_down_to_a_tenth_of_the_cache() -> None:
     """SeerAttention on PG-19: a tenth of 8 K to 128 K tokens costs 1.2 to 8.5 % of perplexity; half next to none."""
     model = catalog.model("llama-3.1-8b")

@@ -149,10 +149,10 @@ def test_gqa_and_mla_caches_save_what_their_papers_say() -> None:
 
 
 def test_flash_attention_moves_an_order_of_magnitude_less() -> None:
-    """GPT-2 medium's heads at 1,024 tokens: 40.3 GB without and 4.4 GB with it, 9.2 times.
+    """Heads of 64 at 1,024 tokens, as GPT-2 medium has them: 40.3 GB without and 4.4 GB with it, 9.2 times; 10 %.
 
     Dao et al., arXiv 2205.14135, Figure 2 (read in public transcripts), forward and backward without a mask; here a
-    causal forward pass: half of the scores, and neither the recomputation nor the gradients. Within a factor of 2.
+    causal forward pass with a fused softmax. The ratio depends on neither the heads nor the batch.
     """
     gpt = model("gpt2")
     one = replace(gpt, layers=(replace(gpt.layers[0], count=1),))
@@ -161,7 +161,7 @@ def test_flash_attention_moves_an_order_of_magnitude_less() -> None:
         rows = prefill(one, FP16, batch=64.0, prompt_tokens=1024.0, fusion=fusion)
         return sum(row.compulsory_bytes for row in rows if row.name.startswith(("attention", "softmax")))
 
-    assert 9.2 / 2 < moved("softmax") / moved("attention") < 9.2 * 2
+    assert moved("softmax") / moved("attention") == pytest.approx(9.2, rel=0.1)
 
 
 # --- batching

@@ -380,6 +380,10 @@ WRONG = {
         lambda: of("mistral-7b-v0.1", Techniques(selection=Selection(16, 64, 16, layers=1))),
         "all layers of mistral-7b-v0.1 have a window of their own",
     ),
+    "a predictor wider than the model": (
+        lambda: of(TARGET, Techniques(contextual=Contextual(0.5, predictor=14337))),
+        "techniques.contextual: expected a predictor from 1 to 14336, the widest of llama-3-8b, got 14337",
+    ),
     "less than a head": (
         lambda: of(TARGET, Techniques(removal=Removal(heads=0.1, channels=0.5))),
         "techniques.removal: expected heads of at least 1/8, as layers of llama-3-8b have 8, got 0.1",

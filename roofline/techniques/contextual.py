@@ -49,11 +49,15 @@ class Contextual:
             raise ValueError(f"expected a predictor of at least 1, got {self.predictor}")
 
     def check(self, model: Model) -> None:
-        """Raise ValueError where a model has nothing to choose from."""
+        """Raise ValueError where a model has nothing to choose from, or predictors are wider than the model."""
         if self.neurons < 1.0 and not any(isinstance(f, Mlp) for kind in model.layers for f in kind.feed_forwards):
             raise ValueError(f"contextual sparsity chooses neurons of dense feed-forwards, which {model.name} has not")
         if self.heads < 1.0 and not any(isinstance(kind.mixer, Attention) for kind in model.layers):
             raise ValueError(f"contextual sparsity chooses heads of softmax attention, which {model.name} has not")
+        feeds = [feed.intermediate for kind in model.layers for feed in kind.feed_forwards if isinstance(feed, Mlp)]
+        most = max(model.hidden, *feeds)
+        if self.predictor > most and self.predicted(model):
+            raise ValueError(f"expected a predictor from 1 to {most}, the widest of {model.name}, got {self.predictor}")
 
     def predicted(self, model: Model) -> list[tuple[int, int]]:
         """Return the predictors as (how many, what each chooses from)."""
