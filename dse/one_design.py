@@ -19,6 +19,8 @@ from dse.study_paths import rule_at
 from dse.study_rules import Context
 from dse.units import format_quantity
 from results.columns import COLUMNS
+from results.figures.look import number_text
+from results.labels import display
 from sweeps.problem import Problem
 from sweeps.space import DESIGN_COLUMNS, Columns
 
@@ -55,10 +57,10 @@ class _Named:
 
 
 def design_text(columns: Columns) -> str:
-    """Return design columns in words: ``DRAM bandwidth 100 GB/s, ...``."""
+    """Return design columns in words, in the units of tables and axes: ``DRAM bandwidth 100 GB/s, SRAM 16 MiB``."""
+    shown = ((name, *display(name, value)) for name, value in columns.items())
     return ", ".join(
-        f"{COLUMNS[name].label or name} {format_quantity(float(value[0]), COLUMNS[name].unit)}"
-        for name, value in columns.items()
+        f"{COLUMNS[name].label or name} {number_text(float(value[0]))} {unit}" for name, value, unit in shown
     )
 
 

@@ -91,6 +91,18 @@ def serious(page: Any) -> list[str]:
     ]
 
 
+def shared_colours(page: Any) -> list[str]:
+    """Bars of a page two of whose named parts look alike; the bars of an energy, a cost or a carbon."""
+    found: list[str] = page.eval_on_selector_all(
+        "[data-bar]",
+        """bars => bars.filter(bar => {
+            const colours = [...bar.querySelectorAll(".swatch")].map(node => getComputedStyle(node).backgroundColor);
+            return new Set(colours).size < colours.length;
+        }).map(bar => bar.dataset.bar)""",
+    )
+    return found
+
+
 class Window:
     """A page in a window of its own, what went wrong in it, and what it asked for."""
 

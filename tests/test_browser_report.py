@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Window, chromium, serious, settle, window
+from browser import Window, chromium, serious, settle, shared_colours, window
 from small_run import SMALL, bits, changed
 
 import dse
@@ -214,6 +214,13 @@ def test_a_point_of_the_scatter_is_chosen_by_a_click(opened: Opened) -> None:
 
 
 def test_likely_values_outside_of_their_percentiles_are_explained(opened: Opened, run: Run) -> None:
+    summary, spread = opened.page.inner_text("#picks"), run.uncertainty()
+    assert summary.count("median (p5 to p95)") == len(run.objectives)
+    for chance in ("P(on the front)", "P(feasible)"):
+        assert chance in summary
+        assert chance in opened.page.inner_text("#table thead")
+    chosen = spread[spread["point"] == dse.pick(run, knee=True)["point"].item()].iloc[0]
+    assert f"{chosen['probability_feasible']:.2f}" in summary.split("P(feasible)")[1]
     lines = said_of_leaning(run, run.front(), run.uncertainty())
     assert lines
     assert opened.page.locator("#leaning p").all_inner_texts() == lines
@@ -261,6 +268,7 @@ def test_a_chosen_design_has_an_energy_roofline_and_its_bars(opened: Opened) -> 
     )
     opened.page.locator("#table .choose").last.click()
     assert opened.page.locator("#consists .stacked").count() == bars.count() + 2
+    assert shared_colours(opened.page) == []
 
 
 def test_text_of_the_study_does_no_harm_and_is_shown(opened: Opened) -> None:

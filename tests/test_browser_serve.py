@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Window, chromium, serious, serving, settle
+from browser import Window, chromium, serious, serving, settle, shared_colours
 from small_run import bits, changed
 
 import dse
@@ -150,6 +150,15 @@ def test_a_slider_a_model_and_a_technology_change_every_number_and_a_shared_addr
     assert shared.page.input_value("#set-workloads-0-model") == "llama-2-7b"
     assert shared.wrong == []
     shared.context.close()
+
+
+def test_no_two_named_parts_of_a_bar_look_alike(opened: Opened) -> None:
+    """There are more parts than colours; once they began anew and two large ones were of one blue."""
+    assert opened.page.locator('[data-bar="carbon_g_per_mtoken"] .swatch').count() > 2
+    assert shared_colours(opened.page) == []
+    opened.page.fill("#set-flash", "64")  # one part more
+    opened.after(lambda: opened.page.press("#set-flash", "Enter"))
+    assert shared_colours(opened.page) == []
 
 
 def test_sliders_and_menus_are_moved_by_keyboard(opened: Opened) -> None:

@@ -17,8 +17,10 @@ from small_run import SMALL, changed
 
 import dse
 from dse.commands.plot import HELP
+from dse.one_design import design_text
 from dse.picture_kinds import KINDS
 from dse.runs import Run
+from sweeps.space import DESIGN_COLUMNS
 from sweeps.time_by_ceiling import TIME_PARTS
 
 OF_EVERY_GRID = [kind for kind in KINDS if kind not in ("convergence", "rates")]
@@ -273,3 +275,16 @@ def test_one_objective_has_no_pair_and_an_empty_front_no_knee(tmp_path: Path) ->
         with pytest.raises(dse.StudyError, match=words):
             run.plot(kind)
     assert "infeasible" in said(run.plot("roofline", 7))
+
+
+def test_a_picture_names_a_design_in_the_units_of_its_axes() -> None:
+    """16 MiB of SRAM were 16.8 MB above a picture whose axis is in MiB, and no flash was 0 B."""
+    amounts = (3.35e12, 8.79e12, 2.0**24, 8e9, 0.0)
+    told = design_text({name: np.array([value]) for name, value in zip(DESIGN_COLUMNS, amounts, strict=True)})
+    assert told == "DRAM bandwidth 3,350 GB/s, compute 8.79 TFLOP/s, SRAM 16 MiB, DRAM 8 GB, flash 0 GB"
+
+
+def test_the_tornado_of_a_run_is_around_its_knee(small_run: Run) -> None:
+    knee = int(small_run.pick(knee=True)["point"].item())
+    for design, name in ((None, f"design {knee}, the knee of the front: "), (knee, f"design {knee}: ")):
+        assert name + "DRAM bandwidth" in " ".join(said(small_run.plot("tornado", design)).split())

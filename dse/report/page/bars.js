@@ -2,10 +2,19 @@
 const PARTS = ["dram", "compute", "sram", "vector", "flash", "power-cap", "overhead", "link"].map((name) => `var(--bound-${name})`);
 const LEAST_NAMED = 0.03;
 
-// By name, so that a part keeps its colour while a slider moves.
+// By name, so that a part keeps its colour while a slider moves; of two that want the same one the larger has it, and
+// the other takes one that is left. There are more parts than colours: the smallest ones are grey.
 function partColours(parts) {
   const names = parts.map(([part]) => part).sort((one, other) => (DATA.words[one] < DATA.words[other] ? -1 : 1));
-  return new Map(names.map((part, i) => [part, PARTS[i % PARTS.length]]));
+  const free = new Set(PARTS);
+  const found = new Map();
+  for (const [part] of [...parts].sort((one, other) => other[1] - one[1])) {
+    const own = PARTS[names.indexOf(part) % PARTS.length];
+    const colour = free.has(own) ? own : [...free][0] || "var(--line)";
+    free.delete(colour);
+    found.set(part, colour);
+  }
+  return found;
 }
 
 // A column as one bar; what a part takes away is in the table of the ledger.

@@ -68,8 +68,15 @@ function told(numbers, size) {
   return numbers.map((number) => [number * size, tick(number, step)]);
 }
 
+// A chance is a share of samples: two digits, and certainty only where every sample agreed.
+function chance(share) {
+  if ((share > 0 && share < 0.005) || (share > 0.995 && share < 1)) return share < 0.5 ? "< 0.01" : "> 0.99";
+  return share.toFixed(2);
+}
+
 function shown(name, stored) {
   const column = COLUMN.get(name);
+  if (name.startsWith("probability_") && stored !== null) return chance(stored);
   if (column.text) return stored === null || stored === "" ? "-" : String(stored);
   if (name === POINT || (column.kind === "scenario" && Number.isInteger(stored))) return String(stored);
   if (stored !== null && column.unit === "" && Number.isInteger(stored)) return stored.toLocaleString("en-US");

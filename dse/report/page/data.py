@@ -18,6 +18,7 @@ from dse.report.page.maps import binding_maps
 from dse.report.page.spreads import spreads
 from dse.report.searches import counts, no_exact_front
 from dse.technologies import study_rows
+from dse.uncertainty import defined
 from results.columns import COLUMNS, Column
 from results.front import knee
 from results.labels import axis_label, display
@@ -73,7 +74,8 @@ def page_data(run: Run) -> dict[str, Any]:
     kept = _kept(run, front)
     rows = front.iloc[kept].reset_index(drop=True)
     axes = {axis.path for axis in study.scenario_axes}
-    columns = [_column(str(name), rows[name], objectives, axes) for name in rows.columns]
+    sampled = defined(run.problem)
+    columns = [_column(str(name), rows[name], objectives, axes, sampled) for name in rows.columns]
     moving = [
         one["name"] for one in columns if one["kind"] in ("design", "scenario") and rows[one["name"]].nunique() > 1
     ]
@@ -143,18 +145,17 @@ def _order(rows: pd.DataFrame, first: list[int], objective: str) -> list[int]:
     return list(dict.fromkeys([*first, *even.tolist()]))[:MOST_TAKEN]
 
 
-def _column(name: str, values: pd.Series[Any], objectives: dict[str, Any], axes: set[str]) -> dict[str, Any]:
+def _column(
+    name: str, values: pd.Series[Any], objectives: dict[str, Any], axes: set[str], sampled: dict[str, Column]
+) -> dict[str, Any]:
     known = COLUMNS.get(name)
-    stem, _, percent = name.rpartition("_")
-    if known is None and stem in COLUMNS and percent[:1] == "p" and percent[1:].isdigit():
-        base = COLUMNS[stem]
-        label = f"{base.label or stem}, {percent[1:]}th percentile"
-        return about(name, base, "uncertainty", label, values) | {"better": None}
+    if known is None and name in sampled and name not in axes:
+        of = COLUMNS.get(name.rpartition("_")[0], sampled[name])  # whose unit people are shown
+        found = about(name, of, "uncertainty", sampled[name].label or name, values)
+        return found | {"better": None, "meaning": sampled[name].meaning}
     if known is None:
-        kind = "scenario" if name in axes else "uncertainty"
-        label = name if kind == "scenario" else name.replace("_", " ")
-        meaning = f"value of {name} in the study" if kind == "scenario" else ""
-        return about(name, Column(name, "1", meaning, None, "design", label), kind, label, values)
+        meaning = f"value of {name} in the study"
+        return about(name, Column(name, "1", meaning, None, "design", name), "scenario", name, values)
     kind = "objective" if name in objectives else known.kind
     return about(name, known, kind, known.label or name, values) | {"better": objectives.get(name, known.better)}
 

@@ -78,7 +78,7 @@ function ledger(name, { total, parts }) {
     const constants = DATA.constants_of[DATA.words[part]] || [];
     return element("tr", {}, element("th", { scope: "row" }, DATA.words[part]),
       element("td", {}, shown(name, amount)), element("td", {}, percent(amount / total)),
-      element("td", { class: "bars" }, bar), element("td", { class: "text" }, constants.slice(0, 3).join(", ") + (constants.length > 3 ? ` and ${constants.length - 3} more` : "")));
+      element("td", { class: "bars" }, bar), element("td", { class: "text source" }, constants.slice(0, 3).join(", ") + (constants.length > 3 ? ` and ${constants.length - 3} more` : "")));
   });
   const head = ["part", COLUMN.get(name).unit || "", "share", "", "from these constants"];
   return element("details", { open: name === DATA.ledger_columns[0] },

@@ -14,10 +14,16 @@ function drawPicks() {
   const fixed = DATA.columns.filter((column) => column.kind === "design").map((column) => column.name);
   const names = [...new Set([POINT, ...DATA.axes.filter((name) => !OBJECTIVES.includes(name)), ...fixed, ...OBJECTIVES])];
   const head = element("tr", {}, element("td"), ...DATA.picks.map((pick) => element("th", { scope: "col" }, pick.name)));
-  const rows = names.map((name) => element("tr", {}, element("th", { scope: "row" }, label(name)),
-    ...DATA.picks.map(({ row }) => (name === POINT
-      ? element("td", {}, element("button", { type: "button", class: "choose", onclick: () => show(row), "aria-label": `Look at design ${value(POINT, row)}` }, String(value(POINT, row))))
-      : element("td", {}, shown(name, value(name, row)))))));
+  const line = (text, cell, said = null) => element("tr", {}, element("th", { scope: "row", class: said && "quiet", "aria-label": said }, text), ...DATA.picks.map(({ row }) => element("td", {}, cell(row))));
+  const rows = names.flatMap((name) => {
+    if (name === POINT) return [line(label(name), (row) => element("button", { type: "button", class: "choose", onclick: () => show(row), "aria-label": `Look at design ${value(POINT, row)}` }, String(value(POINT, row))))];
+    const own = line(label(name), (row) => shown(name, value(name, row)));
+    const [low, middle, high] = [5, 50, 95].map((part) => `${name}_p${part}`);
+    if (!COLUMN.has(middle)) return [own];
+    const spread = line("median (p5 to p95)", (row) => `${shown(middle, value(middle, row))} (${shown(low, value(low, row))} to ${shown(high, value(high, row))})`, `${COLUMN.get(name).label}, median (p5 to p95)`);
+    return [own, spread];
+  });
+  for (const name of DATA.columns.map((column) => column.name).filter((name) => name.startsWith("probability_"))) rows.push(line(label(name), (row) => shown(name, value(name, row))));
   byId("picks").replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
   byId("leaning").replaceChildren(...DATA.leaning.map((line) => element("p", {}, line)));
 }

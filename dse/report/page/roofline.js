@@ -89,9 +89,8 @@ function operatorNames(points, across, up, width) {
   }
   return groups.map(({ x, y, names }) => {
     const text = [...names].join(", ");
-    const half = 3.2 * text.length;
-    const middle = Math.min(Math.max(x, ROOF.left + half), width - ROOF.right - half);
-    return drawn("text", { x: middle, y: y + 28, class: "tick middle" }, text);
+    const beside = Math.min(x - 6, width - ROOF.right - 6.4 * text.length); // to the right, away from the roof
+    return drawn("text", { x: Math.max(beside, ROOF.left), y: y + 28, class: "tick" }, text);
   });
 }
 
