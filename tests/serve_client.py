@@ -19,7 +19,6 @@ from dse.serve.base import Base
 HOST = "127.0.0.1"
 JSON = {"content-type": "application/json"}
 URL = f"http://{HOST}:8765"
-MOST_S = 120.0
 TECHNIQUES = "workloads.0.techniques"
 
 
@@ -68,7 +67,6 @@ def refused(client: Client, asked: Any) -> str:
 
 
 def ended(client: Client) -> dict[str, Any]:
-<<<<<<< HEAD
     found: dict[str, Any] = {}
 
     def over() -> bool:
@@ -81,16 +79,7 @@ def ended(client: Client) -> dict[str, Any]:
 
 def until(happened: Callable[[], bool]) -> None:
     """Wait for something that a busy machine may take long to do."""
-    last = time.monotonic() + MOST_S
+    last = time.monotonic() + PATIENCE_S
     while not happened():
         assert time.monotonic() < last, "it did not happen"
         time.sleep(0.02)
-=======
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found: dict[str, Any] = client.get("/api/sweep").json()
-        if found["ended"]:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("the sweep did not end")
->>>>>>> wip-i7

@@ -17,8 +17,8 @@ import pytest
 from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
-from serve_client import HOST, JSON, MOST_S, TECHNIQUES, URL, Client, client_of, ended, exported, refused, until, viewed
-from small_run import DESIGN, SMALL, bits, changed, contents_of
+from serve_client import HOST, JSON, TECHNIQUES, URL, Client, client_of, ended, exported, refused, until, viewed
+from small_run import DESIGN, PATIENCE_S, SMALL, bits, changed, contents_of
 
 import dse
 from dse.designs import STUDY_KEYS
@@ -484,7 +484,7 @@ def test_the_command_serves_until_ctrl_c(host: str, base: Base) -> None:
 
         def answered() -> bool:
             with suppress(httpx.TransportError):
-                answers.append(httpx.post(f"{url}api/view", json={}, timeout=MOST_S, trust_env=False))
+                answers.append(httpx.post(f"{url}api/view", json={}, timeout=PATIENCE_S, trust_env=False))
             return bool(answers)
 
         until(answered)
@@ -492,7 +492,7 @@ def test_the_command_serves_until_ctrl_c(host: str, base: Base) -> None:
         assert found.json() == viewed(client_of(base), {})
         assert "server" not in found.headers
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=MOST_S)
+        _, told = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 0
