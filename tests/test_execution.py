@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
-from cluster_work import environment, started
+from cluster_work import STEPPED, environment, started
 from conftest import Command
 from small_run import PATIENCE_S, SMALL, changed, contents_of
 
 import dse
-from dse.execution import engine_of, with_choices
+from dse.execution import TLS_FILES, engine_of, with_choices
 from dse.runs import Run
 from dse.sizes import most_designs
 from sweeps.engines import Serial
+from sweeps.engines.clusters import Tls
 from sweeps.engines.dask import Dask
 from sweeps.engines.processes import Processes
 
@@ -233,9 +235,9 @@ echo "Submitted batch job $!"
 SCANCEL = '#!/bin/bash\nkill -- "-$1" 2> /dev/null; echo "$1" >> "$(dirname "$0")/cancelled"\n'
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_a_run_submits_jobs_and_ends_them(tmp_path: Path, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SLURM's programs are ours here, and do what they promise; the rest is real."""
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of SLURM's programs, which are ours here and do what they promise; all else is real."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
@@ -244,11 +246,38 @@ def test_a_run_submits_jobs_and_ends_them(tmp_path: Path, small_run: Run, monkey
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.chdir(tmp_path)
+    return tools
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_job_that_ends_is_submitted_again(queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only job ends early, as at its wall time: the run would wait for workers until its patience ends."""
+    monkeypatch.setattr("sweeps.chunks.CHUNK_POINTS", 1)
+    monkeypatch.setattr("sweeps.engines.dask._TASK_S", 0.0)
+    monkeypatch.setattr("sweeps.run._LEAST_PROGRESS_S", 0.0)
+    jobs = "{kind: slurm, jobs: 1, cores: 1, memory: 2 GB, interface: lo}"
+    study = STEPPED + f"execution: {{patience: {PATIENCE_S} s, cluster: {jobs}}}\n"
+    ended: list[int] = []
+
+    def end_the_job(*counts: int) -> None:
+        if not ended:
+            ended.append(int((queue / "jobs").read_text().split()[0]))
+            os.killpg(ended[0], signal.SIGKILL)
+
+    run = dse.sweep(study, out="run", progress=end_the_job)
+    submitted = (queue / "jobs").read_text().split()
+    assert len(submitted) >= 2
+    assert int(submitted[0]) == ended[0]
+    assert contents_of(run.path) == contents_of(dse.sweep(STEPPED, out="alone").path)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_submits_jobs_and_ends_them(queue: Path, small_run: Run) -> None:
     jobs = "{kind: slurm, jobs: 1, cores: 2, memory: 2 GB, interface: lo}"
     run = dse.sweep(with_execution(f"{{patience: {PATIENCE_S} s, cluster: {jobs}}}"), out="run")
     assert contents_of(run.path) == contents_of(small_run.path)
     assert run.manifest["workers"] == 2
-    assert (tools / "jobs").read_text() == (tools / "cancelled").read_text()
+    assert (queue / "jobs").read_text() == (queue / "cancelled").read_text()
 
 
 def test_jobs_without_a_queueing_system_are_refused_at_once(
@@ -288,6 +317,8 @@ def test_traffic_is_encrypted_and_strangers_are_refused(
     options = [f"--tls-{what}={mine / file}" for what, file in (("ca-file", "ca.pem"), ("cert", "cert.pem"))]
     with started(tmp_path / "cluster", 1, [*options, f"--tls-key={mine / 'key.pem'}"], scheme="tls") as cluster:
         assert cluster.address.startswith("tls://127.0.0.1:")
+        files = (str(mine / name) for name in TLS_FILES)
+        assert Tls(*files).security().require_encryption  # no scheduler may talk it into less
         run = dse.sweep(study_file, out=tmp_path / "run", scheduler=cluster.address, tls=mine)
         assert contents_of(run.path) == contents_of(small_run.path)
         monkeypatch.setattr("sweeps.engines.clusters._CONNECT_S", 2)  # those who will not get in

@@ -5,10 +5,12 @@ Each test ends with the bytes of an undisturbed run.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
 from small_run import PATIENCE_S, changed, contents_of
@@ -215,6 +218,39 @@ def test_other_searches_survive_the_loss_of_their_manifest(
     if method == "nsga2":
         assert json.loads((out / "manifest.json").read_text())["search"]["resumed"]
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
+
+
+class Bomb:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("method", ["nsga2", "exact"])
+def test_a_checkpoint_never_runs_a_program(method: str, tmp_path: Path, command: Command) -> None:
+    """NumPy's files may hold pickles, and those may do anything: a run of a stranger must not be trusted so far."""
+    search = f"search: {_SEARCHES[method]}\nobjectives:"
+    study, out = study_of(tmp_path, ("objectives:", search)), tmp_path / "run"
+    undisturbed = dse.sweep(study, out=tmp_path / "undisturbed").path
+    process = started(study, out, more="import os, signal\nfrom dse.jobs import Job\n" + _STOPPED[method])
+    process.communicate(timeout=PATIENCE_S)
+    checkpoint = RunPaths(out).checkpoint
+    data, gone_off = checkpoint.read_bytes(), tmp_path / "gone off"
+    mark = b"" if data.startswith(b"PK") else data[:32]
+    with np.load(io.BytesIO(data[len(mark) :])) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    for name in arrays:
+        buffer = io.BytesIO()
+        np.savez(buffer, **{**arrays, name: np.array(Bomb(gone_off), dtype=object)})
+        checkpoint.write_bytes(mark + buffer.getvalue())
+        shutil.copytree(out, tmp_path / f"run {name}")
+        assert command("sweep", study, "--out", tmp_path / f"run {name}").code == 0, name
+        assert not gone_off.exists(), name
+        assert_whole(tmp_path / f"run {name}", undisturbed)
 
 
 def test_two_runs_at_once_do_not_mix(tmp_path: Path, command: Command) -> None:

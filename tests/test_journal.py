@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,13 @@ def test_appending_closes_off_what_a_kill_left(tmp_path: Path) -> None:
     found = read_journals([journal.file])
     assert found.records == [{"a": 1}, {"b": 2}, {"d": 4}]
     assert found.damaged == 1
+
+
+def test_a_record_is_on_the_disk_when_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, seen = Journal(tmp_path / "main.jsonl"), []
+    monkeypatch.setattr("os.fsync", lambda handle: seen.append(journal.file.read_bytes()))
+    journal.append([{"a": 1}])
+    assert seen == [line_of({"a": 1})]
 
 
 def test_numbers_of_chunks_count_only_among_as_many(tmp_path: Path) -> None:

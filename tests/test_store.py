@@ -18,6 +18,7 @@ import pytest
 from results import store
 from results.columns import COLUMNS, constraint_column
 from results.manifest import read_manifest, write_manifest
+from results.places import place
 from results.provenance import provenance, sha256_text, sha256_tree
 from results.run_paths import RunPaths
 from results.store import Categorical, file_sha256, read_frame, read_table, write_table
@@ -183,6 +184,39 @@ def test_a_full_disk_is_reported_and_leaves_the_old_files(
         assert {name: (tmp_path / name).read_bytes() for name in files_under(tmp_path)} == before
         writers(paths)[what]()  # and when there is space again, it works
         assert len(files_under(tmp_path)) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="directories are flushed on POSIX systems")
+@pytest.mark.parametrize("what", ["table", "file", "manifest"])
+def test_a_file_is_flushed_then_renamed_from_elsewhere_and_then_its_directory_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Otherwise a power cut leaves half a file, or none; and readers of `designs` must never see an unfinished one."""
+    done: list[str] = []
+    flush, rename = os.fsync, os.replace
+
+    def flushed(handle: int) -> None:
+        done.append("directory" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        flush(handle)
+
+    def renamed(old: Path, new: Path) -> None:
+        assert Path(old).parent.name == "main"
+        assert Path(old).parent.parent.name == "_staging"
+        done.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    writers(RunPaths(tmp_path))[what]()
+    assert done == ["file", "rename", "directory"]
+
+
+def test_an_object_of_which_a_part_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", lambda self, local, path, **_: self.pipe_file(path, b"hal"))
+    with pytest.raises(OSError, match="the store holds 3 of the 5 bytes of memory://somewhere/file"):
+        store.write_file(place("memory://somewhere/file"), b"whole")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs RLIMIT_FSIZE")
