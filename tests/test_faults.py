@@ -425,6 +425,28 @@ def test_a_chunk_that_keeps_failing_is_named_and_the_rest_is_done(keep: str, tmp
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 
 
+def test_a_chunk_that_fails_once_is_tried_again(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sweeps.chunks import GridChunks
+
+    study, out = study_of(tmp_path), tmp_path / "run"
+    undisturbed = dse.sweep(study, out=tmp_path / "undisturbed").path
+    work_off, tried = GridChunks.work_off, []
+
+    def fails_once(self: GridChunks, number: int, *, rows: bool) -> object:
+        tried.append(number)
+        if number == 2 and tried.count(2) == 1:
+            raise MemoryError
+        return work_off(self, number, rows=rows)
+
+    monkeypatch.setattr(GridChunks, "work_off", fails_once)
+    done = command("sweep", study, "--out", out)
+    assert (done.code, "failed" in done.out + done.err) == (0, False)
+    assert sorted(tried) == sorted([*range(12), 2])
+    assert_whole(out, undisturbed)
+
+
 def test_shards_in_any_order_and_cut_off_make_the_same_run(tmp_path: Path, command: Command) -> None:
     study, out = study_of(tmp_path), tmp_path / "run"
     assert command("sweep", study, "--out", out, "--shard", "3/5").code == 0

@@ -205,6 +205,18 @@ def test_a_lock_in_a_store_keeps_others_out_and_goes_when_its_block_ends(server:
         pass
 
 
+def test_a_lock_in_a_store_is_kept_young(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from results.lock import locked
+
+    monkeypatch.setattr("results.object_lock.BEAT_S", 0.05)
+    lock = RunPaths(place("s3://runs/young")).lock
+    with locked(lock):
+        began, end = server.fs.modified("runs/young/run.lock"), time.monotonic() + PATIENCE_S
+        while server.fs.modified("runs/young/run.lock") == began and time.monotonic() < end:
+            time.sleep(0.05)
+        assert server.fs.modified("runs/young/run.lock") > began
+
+
 def test_credentials_are_in_no_file(server: Server, study: Path, command: Command) -> None:
     assert command("sweep", study, "--out", "s3://runs/secret").code == 0
     for name in server.fs.find("runs/secret"):
