@@ -14,7 +14,7 @@ from dse.jobs import damaged_files
 from results.front import non_dominated
 from results.journal import read_journals
 from results.labels import are, counted
-from results.store import Categorical, read_table
+from results.store import Categorical, read_table, row_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,10 +73,7 @@ def verify(run: Run, sample: int = SAMPLE, seed: int = 1) -> Verified:
             f"{counted(journal.damaged, 'line')} of the journal {are(journal.damaged)} damaged; it is needed no more"
         )
     if not found.failures:
-        front, designs = read_table(run.paths.front), read_table(run.paths.parts())
-        found.rows = designs.num_rows
-        _check_counts(run, front, designs, found)
-        _check_values(run, front, designs, found, sample, seed)
+        _check_designs(run, found, sample, seed)
     return found
 
 
@@ -92,33 +89,62 @@ def _check_study(run: Run, found: Verified) -> None:
     found.failures += [f"{run.path / name}: is not of this run" for name in strange[:_SHOWN]]
 
 
-def _check_counts(run: Run, front: pa.Table, designs: pa.Table, found: Verified) -> None:
+def _check_designs(run: Run, found: Verified, sample: int, seed: int) -> None:
+    """Check the front and the stored designs, part by part: all of them may be more than fits into memory."""
+    front, parts = read_table(run.paths.front), run.paths.parts()
+    rows = [row_count(part) for part in parts]
+    found.rows = sum(rows)
+    again = run.manifest["data_sha256"] == data_digest()
+    if not again:
+        found.notes.append("no design was evaluated again: the run was made with other tables of costs and formats")
+    elif front.num_rows:
+        _compare(run, front, found)
+    chosen = np.sort(np.random.default_rng(seed).choice(found.rows, min(sample, found.rows), replace=False))
+    told = _Told(run)
+    first = 0
+    for part, count in zip(parts, rows, strict=True):
+        designs = read_table(part)
+        told.add(designs)
+        inside = chosen[(chosen >= first) & (chosen < first + count)] - first
+        if again and len(inside):
+            _compare(run, designs.take(inside), found)
+        first += count
+    _check_counts(run, front, told, found)
+
+
+class _Told:
+    """What the stored designs of a run tell of all of them: how many are feasible, and which are of the front."""
+
+    def __init__(self, run: Run) -> None:
+        self.feasible = 0
+        self.points = np.empty(0, dtype=np.int64)
+        self._signs = {name: -1.0 if way == "max" else 1.0 for name, way in run.objectives.items()}
+        self._values = np.empty((0, len(self._signs)))
+
+    def add(self, designs: pa.Table) -> None:
+        """Take designs in, of which those that no other dominates stay."""
+        feasible = _column(designs, "feasible")
+        self.feasible += int(feasible.sum())
+        values = np.column_stack([sign * _column(designs, name)[feasible] for name, sign in self._signs.items()])
+        points = np.concatenate([self.points, _column(designs, "point")[feasible]])
+        values = np.concatenate([self._values, values])
+        kept = non_dominated(values) if len(values) else np.empty(0, dtype=np.int64)
+        self.points, self._values = points[kept], values[kept]
+
+
+def _check_counts(run: Run, front: pa.Table, told: _Told, found: Verified) -> None:
     m = run.manifest
     if front.num_rows != m["front"]:
         found.failures.append(f"the front holds {counted(front.num_rows, 'design')}, the manifest says {m['front']:,}")
     if m["keep"] != "all":
         return
-    feasible = _column(designs, "feasible")
-    for name, count in (("designs", designs.num_rows), ("feasible", int(feasible.sum()))):
+    for name, count in (("designs", found.rows), ("feasible", told.feasible)):
         if count != m[name]:
             found.failures.append(
                 f"{counted(count, 'stored design')} {are(count)} {name}, the manifest says {m[name]:,}"
             )
-    signs = {name: -1.0 if way == "max" else 1.0 for name, way in run.objectives.items()}
-    values = np.column_stack([sign * _column(designs, name)[feasible] for name, sign in signs.items()])
-    points = np.sort(_column(designs, "point")[feasible][non_dominated(values)]) if len(values) else np.empty(0)
-    if not np.array_equal(points, _column(front, "point")):
+    if not np.array_equal(np.sort(told.points), _column(front, "point")):
         found.failures.append("the front is not the non-dominated part of the stored designs")
-
-
-def _check_values(run: Run, front: pa.Table, designs: pa.Table, found: Verified, sample: int, seed: int) -> None:
-    if run.manifest["data_sha256"] != data_digest():
-        found.notes.append("no design was evaluated again: the run was made with other tables of costs and formats")
-        return
-    chosen = np.random.default_rng(seed).choice(designs.num_rows, min(sample, designs.num_rows), replace=False)
-    for table, rows in ((front, np.arange(front.num_rows)), (designs, np.sort(chosen))):
-        if len(rows):
-            _compare(run, table.take(rows), found)
 
 
 def _compare(run: Run, stored: pa.Table, found: Verified) -> None:

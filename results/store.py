@@ -310,6 +310,18 @@ def read_table(path: Path | Sequence[Path], columns: Sequence[str] | None = None
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
 
 
+def row_count(path: Path) -> int:
+    """Return how many rows a Parquet file has, by its footer; raise OSError or ValueError as :func:`read_table`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with own_errors(), path.open("rb") as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} is damaged and cannot be read: {error}") from error
+
+
 def _read_one(path: Path, columns: Sequence[str] | None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
