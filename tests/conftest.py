@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +55,14 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the pictures out of sweeps: they take most of the time of a small one."""
     monkeypatch.setattr("dse.pictures.draw", lambda run: [])
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Leave them out of every sweep of a module, those of its fixtures too: ``pytestmark = usefixtures("undrawn")``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dse.pictures.draw", lambda run: [])
+        yield
 
 
 @pytest.fixture(scope="session")

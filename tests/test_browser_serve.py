@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,6 +160,25 @@ def test_no_two_named_parts_of_a_bar_look_alike(opened: Opened) -> None:
     opened.page.fill("#set-flash", "64")  # one part more
     opened.after(lambda: opened.page.press("#set-flash", "Enter"))
     assert shared_colours(opened.page) == []
+
+
+def test_the_name_of_the_roof_lies_on_no_mark(opened: Opened) -> None:
+    """With a draft the verification lay in the middle of the roof, over its bandwidth."""
+    page = opened.page
+    page.focus('summary:has-text("Techniques")')
+    page.keyboard.press("Enter")
+    opened.after(lambda: page.check("#set-workloads-0-techniques-speculative"))
+    for key, number in (("dram_bandwidth", "123.7"), ("compute", "13.2")):
+        page.fill(f"#set-{key}", number)
+        opened.after(lambda key=key: page.press(f"#set-{key}", "Enter"))
+    name = page.locator("#roofline text", has_text=re.compile("^DRAM ")).bounding_box()
+    assert name is not None
+    for mark in page.locator("#roofline .operator").all():
+        box = mark.bounding_box()
+        assert box is not None
+        beside = name["x"] + name["width"] <= box["x"] or box["x"] + box["width"] <= name["x"]
+        above = name["y"] + name["height"] <= box["y"] or box["y"] + box["height"] <= name["y"]
+        assert beside or above, (name, box)
 
 
 def test_sliders_and_menus_are_moved_by_keyboard(opened: Opened) -> None:

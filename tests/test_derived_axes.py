@@ -16,6 +16,8 @@ from dse.runs import load
 from dse.study_axes import DIMENSIONS
 from dse.study_expressions import is_expression, parse_expression
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NAMES = {key: (name, rule.unit) for key, (name, rule) in DIMENSIONS.items()}
 SRAM = ("sram:           [2 MiB, 8 MiB, 32 MiB]", 'sram:           "0.5 MiB / (TFLOP/s) * compute"')
 HERE = {"compute_flop_per_s": 4e12, "dram_bytes_per_s": 1e11, "dram_bytes": 1.6e10}

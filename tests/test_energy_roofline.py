@@ -65,13 +65,19 @@ def test_no_operator_is_above_the_roof_of_its_format(data: st.DataObject) -> Non
     one = {name: columns[name][:1] for name in DESIGN_COLUMNS}
     with np.errstate(all="ignore"):
         found = operator_energies(one, drawn)
-    for each in found:
-        share = each.operator
-        if not share.flop or not share.dram_bytes or share.pim_bytes or not math.isfinite(each.total_j):
-            continue
-        roofs = energy_roofs(one, drawn, np.array([share.flop / share.dram_bytes]))
-        roof = [float(r.flop_per_j[0]) for r in roofs if each.runs_in in r.formats]
-        assert not roof or each.flop_per_j <= roof[0] * (1 + 1e-12), share.name
+    known = [
+        each
+        for each in found
+        if each.operator.flop
+        and each.operator.dram_bytes
+        and not each.operator.pim_bytes
+        and math.isfinite(each.total_j)
+    ]
+    intensities = np.array([each.operator.flop / each.operator.dram_bytes for each in known])
+    roofs = energy_roofs(one, drawn, intensities) if known else ()
+    for i, each in enumerate(known):
+        roof = [float(r.flop_per_j[i]) for r in roofs if each.runs_in in r.formats]
+        assert not roof or each.flop_per_j <= roof[0] * (1 + 1e-12), each.operator.name
 
 
 def test_choi_2013_half_of_the_best_at_the_energy_balance_and_all_of_it_far_beyond() -> None:

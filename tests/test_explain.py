@@ -18,6 +18,8 @@ from dse.errors import StudyError
 from dse.runs import load
 from sweeps.ledger_steps import LEDGERS
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:

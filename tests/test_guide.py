@@ -214,6 +214,8 @@ def test_every_command_of_the_pages_and_first_example_runs(
     monkeypatch.chdir(place)
     for made in (name for start, name in MADE.items() if line.startswith(start)):
         (place / made).unlink()  # it comes back as it was
+    if "--shard" in line:  # its job array is another one than that which `dse merge` finds, whichever comes first
+        line = line.replace("runs/mine", "runs/array")
     done = command(*shlex.split(line)[1:])
     assert done.code == 0, done.err
     assert done.out

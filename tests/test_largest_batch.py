@@ -19,6 +19,8 @@ from sweeps.ledger import ledgers
 from sweeps.scenario import Deployment, Largest, Modelling, Scenario, Technology, scenario, with_batch, with_constants
 from sweeps.space import DESIGN_COLUMNS
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MAX = (("    batch: 1\n", "    batch: max\n    slo: {tpot: 150 ms, ttft: 3 s}\n"), ('"ttft <= 4 s", ', ""))
 
 

@@ -49,6 +49,7 @@ def opened(browser: Any, address: str, name: str, width: int) -> Iterator[Any]:
     context = window(browser, viewport={"width": width, "height": 900}, color_scheme="light")
     page = context.new_page()
     gone_to(page, address, READY[name])
+    settle(page)
     yield page
     context.close()
 
@@ -134,6 +135,7 @@ def test_what_is_lost_is_noticed(pages: Callable[[str, int], Any], name: str) ->
                 assert max(far) > 1.2 * TOLERANCE, (what, far)
             page.reload()
             page.wait_for_selector(READY[name])
+            settle(page)  # else it may draw again what the next script takes away
 
 
 def write(folder: Path) -> None:

@@ -14,6 +14,8 @@ from results.columns import COLUMNS
 from roofline.chinchilla import Chinchilla
 from sweeps.model_quality import COLUMNS as QUALITY
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 QUESTION = """
 name: quality
 workloads:

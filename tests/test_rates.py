@@ -146,7 +146,9 @@ def test_a_picture_of_rates_that_cannot_be(
     assert message in done.err
 
 
-def test_the_shipped_study_of_users_has_a_front_from_the_fastest_user_to_the_busiest_chip(tmp_path: Path) -> None:
+def test_the_shipped_study_of_users_has_a_front_from_the_fastest_user_to_the_busiest_chip(
+    tmp_path: Path, no_pictures: None
+) -> None:
     run = dse.sweep(dse.shipped_studies()["llama3-70b-users"], out=tmp_path / "run")
     front = run.front()
     assert front["workloads.0.batch"].min() == 1

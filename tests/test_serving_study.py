@@ -12,6 +12,8 @@ import dse
 from dse.plan import problem_of
 from roofline.runtimes import runtime, runtimes
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDY = """
 name: served
 workloads:

@@ -7,6 +7,8 @@ import pytest
 
 import dse
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDIES = dse.shipped_studies()
 FORMAT, ALGORITHM = "workloads.0.precision.weights", "workloads.0.techniques"
 

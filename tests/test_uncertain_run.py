@@ -16,6 +16,8 @@ import dse
 from dse.errors import StudyError
 from dse.runs import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SAMPLED = f"{SMALL}uncertainty: {{samples: 64, seed: 5}}\n"
 OBJECTIVES = ("decode_tokens_per_s", "energy_j_per_token", "tco_usd_per_mtoken", "carbon_g_per_mtoken")
 

@@ -25,7 +25,9 @@ function roofline(design, width) {
   const start = Math.max(across.least, up.least / dram);
   picture.append(line(start, start * dram, ridge, top_, "roof"));
   const angle = (Math.atan2(up.at(ridge * dram) - up.at(start * dram), across.at(ridge) - across.at(start)) * 180) / Math.PI;
-  const middle = start * (ridge / start) ** 0.55;
+  const places = [0.55, 0.75, 0.35, 0.9, 0.15].map((part) => start * (ridge / start) ** part);
+  const covered = (x) => points.some((point) => Math.abs(across.at(point.x) - across.at(x)) < 60 && Math.abs(up.at(point.y) - up.at(x * dram)) < 50);
+  const middle = places.find((x) => !covered(x)) || places[0]; // beside no mark
   const [tx, ty] = [across.at(middle) - 4, up.at(middle * dram) - 8];
   picture.append(drawn("text", { x: tx, y: ty, class: "tick", transform: `rotate(${angle} ${tx} ${ty})`, "text-anchor": "middle" }, `DRAM ${rate(dram, "B/s")}`));
   for (const [name, peak] of peaks) {
