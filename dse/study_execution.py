@@ -36,6 +36,19 @@ class ShellLines(Rule):
 
 
 @dataclass(frozen=True)
+class Kind(Choice):
+    """A kind of cluster."""
+
+    def _clean(self, value: object, context: Context) -> str:
+        if value == "kubernetes":
+            raise ValueError(
+                f"expected one of {', '.join(self.words)}, got {shown(value)}; on Kubernetes start a Dask cluster, and "
+                "give its address as execution.scheduler"
+            )
+        return super()._clean(value, context)
+
+
+@dataclass(frozen=True)
 class Address(Rule):
     """Where a Dask scheduler listens."""
 
@@ -56,7 +69,7 @@ def address(value: object) -> str:
 class Cluster(Part):
     """Jobs of a queueing system, one worker process per core; or processes of this machine."""
 
-    kind: Annotated[str, Choice(KINDS)]
+    kind: Annotated[str, Kind(KINDS)]
     jobs: Annotated[int | None, Whole(1, MOST_JOBS, optional=True)] = None
     cores: Annotated[int | None, Whole(1, MOST_WORKERS, optional=True)] = None
     memory: Annotated[float | None, Quantity("byte", optional=True)] = None

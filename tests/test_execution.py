@@ -67,6 +67,7 @@ def test_a_study_says_who_works_it_off(execution: str, kind: type, workers: int)
         ("{cluster: {kind: slurm, cores: 4}}", "a cluster of kind slurm needs memory of each job"),
         ("{cluster: {kind: local, jobs: 4}}", "takes execution.workers and nothing else; got jobs"),
         ("{cluster: {kind: slurp}}", '(did you mean "slurm"?)'),
+        ("{cluster: {kind: kubernetes}}", "start a Dask cluster, and give its address as execution.scheduler"),
         ("{cluster: {kind: slurm, cores: 4, memory: 4}}", "execution.cluster.memory: expected"),
         ("{cluster: {kind: slurm, cores: 4, memory: 4 GB, prologue: [1]}}", "expected a list of lines"),
     ],
