@@ -16,9 +16,9 @@ Array = NDArray[np.float64]
 
 PHYSICAL = {
     "margin_fit": "does not fit: SRAM, DRAM and flash together cannot hold the workload",
-    "margin_dram_bandwidth": "too little DRAM for its bandwidth: so many units of this kind hold more",
-    "margin_dram_capacity": "too much DRAM: the die's edge has no room for so many units",
-    "margin_dram_edge": "too much DRAM bandwidth: the die's edge has no room for so many units",
+    "margin_dram_bandwidth": "too little DRAM: the units needed for its bandwidth hold more",
+    "margin_dram_capacity": "too much DRAM: the die's edge has no room for the units it needs",
+    "margin_dram_edge": "too much DRAM bandwidth: the die's edge has no room for the units it needs",
     "margin_dies": "too much silicon: more dies than the package may hold",
     "margin_power_cap": "static power alone exceeds the power cap",
     "margin_prefill": "the chips that process prompts: they cannot be built, or cannot hold the workload",

@@ -161,7 +161,7 @@ def test_a_ceiling_forbids_it() -> None:
     assert answer.nearest < answer.without < 500
     assert answer.nearest == found.after.values["decode_tokens_per_s"]
     assert not found.after.reason
-    assert answer.limit.startswith("too little DRAM for its bandwidth")
+    assert answer.limit.startswith("too little DRAM: the units needed for its bandwidth")
     more = row(OPEN, dram_bandwidth=math.nextafter(answer.at, math.inf))
     assert more["reason"] == answer.limit
 
@@ -188,7 +188,7 @@ def test_nothing_prefers_a_limit_that_does_not_bind() -> None:
     assert (answer.end, answer.sure) == (SMALLEST, False)
     assert answer.spans[
         0
-    ].below == "too little DRAM for its bandwidth: so many units of this kind hold more" or answer.spans[
+    ].below == "too little DRAM: the units needed for its bandwidth hold more" or answer.spans[
         0
     ].below.startswith("does not fit")
 

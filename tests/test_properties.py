@@ -468,7 +468,7 @@ def test_4_gb_at_1_tb_per_s_of_lpddr5x_cannot_be_bought() -> None:
 
     got, reason = tried(1e12)
     assert scalar(got, "feasible") == 0
-    assert reason.startswith("too little DRAM for its bandwidth")
+    assert reason.startswith("too little DRAM: the units needed for its bandwidth")
     assert scalar(got, "dram_units") == pytest.approx(1e12 / 17.07e9)
     assert scalar(got, "margin_dram_bandwidth") == pytest.approx(1e12 / 17.07e9 * 1e9 / 4e9 - 1)
     assert scalar(got, "margin_fit") == 0

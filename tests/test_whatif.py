@@ -196,7 +196,7 @@ def test_carbon_of_a_chip_that_waits_less_is_said_to_be_that_of_waiting() -> Non
 def test_a_change_that_nobody_can_build_says_why(command: Command) -> None:
     done = command("whatif", "llama3-8b-edge", "--design", 558738, "--set", "dram_bandwidth=2x")
     assert done.code == 0
-    assert "after it is infeasible: too little DRAM for its bandwidth" in done.out
+    assert "after it is infeasible: too little DRAM: the units needed for its bandwidth" in done.out
 
 
 def test_ledgers_are_those_of_explain() -> None:
