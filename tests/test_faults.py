@@ -474,6 +474,7 @@ def test_shards_of_another_count_are_refused(tmp_path: Path, command: Command) -
     assert not (out / "_staging").exists()
     for shard in ("2/3", "1/3", "3/3"):
         assert command("sweep", study, "--out", out, "--shard", shard).code == 0
+    assert ": all shards are done; `dse merge` makes a run of them\n" in command("status", out).out
     assert command("merge", out).code == 0
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 

@@ -77,6 +77,12 @@ def test_only_designs_within_the_limits(small_run: Run, command: Command) -> Non
     assert f"peak_power <= 1 mW: 0 of {len(front)} designs; the front goes to peak power [W] " in none.err
 
 
+def test_one_design_is_one_design(small_run: Run, command: Command) -> None:
+    most = float(small_run.front()["decode_tokens_per_s"].max())
+    told = command("pick", small_run.path, "--within", f"decode_tokens_per_s >= {most!r}").out
+    assert "the highest decode rate of 1 design with decode_tokens_per_s >=" in told
+
+
 def test_pick_for_machines(small_run: Run, command: Command) -> None:
     rows = json.loads(command("pick", small_run.path, "--knee", "--format", "json").out)
     assert [row["pick"] for row in rows] == ["knee"]

@@ -45,7 +45,9 @@ def summary(run: Run) -> str:
     m = run.manifest
     lines = []
     if run.already:
-        lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
+        lines.append(
+            f"{shown_path(run.path)} is finished already; nothing was changed (`dse sweep --fresh` runs it again)"
+        )
     if m.get("repaired"):
         lines.append(f"damaged or missing, and made again: {', '.join(m['repaired'])}")
     if m.get("failed_chunks"):
