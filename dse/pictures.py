@@ -72,9 +72,10 @@ def front(run: Run, asked: Asked) -> Figure:
 
 
 def parallel(run: Run, asked: Asked) -> Figure:
-    """The front as lines over design variables and objectives."""
+    """The front as lines over design variables, axes of the scenario and objectives."""
     found = _found(run)
-    moving = [name for name in DESIGN_COLUMNS if found[name].nunique() > 1]
+    axes = [*(axis.path for axis in run.study.scenario_axes), *DESIGN_COLUMNS]
+    moving = [name for name in axes if found[name].nunique() > 1]
     best = [knee(minimized(run, found))]
     return figures.parallel_coordinates(
         found, moving, run.objectives, highlight=best, title=run.study.name, theme=asked.theme
