@@ -18,7 +18,7 @@ from dse.study import Study
 from dse.study_calibration import IDEAL_KEYS
 from dse.study_paths import Tree, paths, put, rule_at, targets_of
 from dse.study_rules import Context, Quantity, Rule
-from dse.units import UnitError, exact_quantity, format_quantity, parse_quantity
+from dse.units import UnitError, exact_quantity, format_quantity, parse_quantity, split_quantity
 from dse.yaml_loader import Keys, load_yaml, resolve_scalar
 from results.columns import COLUMNS
 from sweeps.scenario import Scenario
@@ -181,6 +181,7 @@ def with_changes(study: Study, scenario: Scenario, columns: Columns, given: Mapp
         place = place_of(study, key)
         if place.name in places:
             raise StudyError(f"{place.name} is set twice")
+        _check_unit(place, key, value)
         places[place.name] = (place, value)
     dimensions = {place.column: value for place, value in places.values() if place.column}
     tree = study.tree()
@@ -201,6 +202,16 @@ def with_changes(study: Study, scenario: Scenario, columns: Columns, given: Mapp
     result = changed_study(study, values) if values else study
     after = _design(result, columns, dimensions)
     return Changed(result, after, (*_design_changes(columns, after, set(dimensions)), *changes))
+
+
+def _check_unit(place: Place, key: str, value: Any) -> None:
+    """Raise StudyError where a dimension is given as text without its unit: 16 for 16 GB is no 16 bytes."""
+    split = split_quantity(value) if place.name == key.strip().removeprefix("design.") and place.column else None
+    if split is not None and not split[1] and float(split[0]):
+        try:
+            parse_quantity(value, place.unit)
+        except UnitError as error:
+            raise StudyError(f"{place.name}: {error}") from None
 
 
 def changed_study(study: Study, values: Mapping[Keys, Any]) -> Study:

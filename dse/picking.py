@@ -14,7 +14,7 @@ from dse.errors import RunError, StudyError
 from dse.pictures import minimized
 from results.columns import COLUMNS
 from results.front import knee as knee_of
-from results.labels import axis_label, display
+from results.labels import axis_label, counted, display
 from results.scaling import unit_scaled
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def pick(
     front = _within(run, front, within)
     values = minimized(run, front)
     scaled = unit_scaled(values)
-    of = f"of {len(front):,} designs" + (f" with {' and '.join(within)}" if within else "")
+    of = f"of {counted(len(front), 'design')}" + (f" with {' and '.join(within)}" if within else "")
     chosen: list[tuple[str, int, str]] = []
     if counts is None and not knee:
         for k, (name, way) in enumerate(run.objectives.items()):
@@ -133,4 +133,5 @@ def _within(run: Run, front: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame
 def _told(limit: Constraint, column: NDArray[np.float64], count: int) -> str:
     best = column.min() if limit.op in ("<=", "<") else column.max()
     shown = f"{float(display(limit.column, np.array([best]))[0][0]):.4g}"
-    return f"{limit.text}: {count:,} of {len(column):,} designs; the front goes to {axis_label(limit.column)} {shown}"
+    of = counted(len(column), "design")
+    return f"{limit.text}: {count:,} of {of}; the front goes to {axis_label(limit.column)} {shown}"

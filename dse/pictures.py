@@ -12,6 +12,7 @@ from dse.baselines import REMARK, marks
 from dse.efficiency_text import short_efficiency
 from dse.errors import StudyError, shown
 from dse.picture_kinds import Asked, figure
+from dse.units import level_text
 from results import figures
 from results.columns import COLUMNS
 from results.front import knee
@@ -72,9 +73,14 @@ def front(run: Run, asked: Asked) -> Figure:
 
 
 def parallel(run: Run, asked: Asked) -> Figure:
-    """The front as lines over design variables and objectives."""
+    """The front as lines over design variables, axes of the scenario and objectives."""
     found = _found(run)
-    moving = [name for name in DESIGN_COLUMNS if found[name].nunique() > 1]
+    axes = [*(axis.path for axis in run.study.scenario_axes), *DESIGN_COLUMNS]
+    moving = [name for name in axes if found[name].nunique() > 1]
+    for name in (name for name in moving if found[name].dtype == "category"):
+        words = found[name].cat.remove_unused_categories()
+        texts = [level_text(word) for word in words.cat.categories]
+        found[name] = words.cat.rename_categories(texts) if len(set(texts)) == len(texts) else words
     best = [knee(minimized(run, found))]
     return figures.parallel_coordinates(
         found, moving, run.objectives, highlight=best, title=run.study.name, theme=asked.theme

@@ -182,7 +182,9 @@ def shard_of(text: str) -> tuple[int, int]:
     number, slash, shards = text.partition("/")
     if slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards) <= MOST_SHARDS:
         return int(number), int(shards)
-    raise StudyError(f'shard: expected NUMBER/COUNT such as 3/100, at most {MOST_SHARDS:,} of them, got "{text}"')
+    raise StudyError(
+        f'shard: expected NUMBER/COUNT such as 3/100, from 1 to COUNT of at most {MOST_SHARDS:,}, got "{text}"'
+    )
 
 
 def merge(path: str | Path) -> Run:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Longest text that can be a quantity [characters].
 MAX_TEXT = 64
+#: Digits of a quantity beyond which nobody wrote them by hand.
+MOST_DIGITS = 8
 
 _PREFIXES = (
     *("femto- = 1e-15 = f-", "pico- = 1e-12 = p-", "nano- = 1e-9 = n-", "micro- = 1e-6 = u- = µ- = μ-"),
@@ -323,3 +325,13 @@ def exact_quantity(value: float, unit: str) -> str:
         if split_quantity(text) and parse_quantity(text, unit) == value:
             return text
     return f"{value!r} {unit}"
+
+
+def level_text(value: object) -> str:
+    """Write a level of an axis for people: a number or quantity with all its digits, as ranges have them, shorter."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    split = split_quantity(value)
+    if split is None or not split[1] or len(split[0]) <= MOST_DIGITS:
+        return str(value)
+    return format_quantity(float(split[0]), split[1])

@@ -474,6 +474,7 @@ def test_shards_of_another_count_are_refused(tmp_path: Path, command: Command) -
     assert not (out / "_staging").exists()
     for shard in ("2/3", "1/3", "3/3"):
         assert command("sweep", study, "--out", out, "--shard", shard).code == 0
+    assert ": all shards are done; `dse merge` makes a run of them\n" in command("status", out).out
     assert command("merge", out).code == 0
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
 
@@ -489,7 +490,7 @@ def test_a_sweep_makes_up_for_shards_that_are_missing(tmp_path: Path, command: C
 def test_shards_that_there_are_not(shard: str, tmp_path: Path, command: Command) -> None:
     done = command("sweep", study_of(tmp_path), "--shard", shard)
     assert done.code == 2
-    assert f'shard: expected NUMBER/COUNT such as 3/100, at most 100,000 of them, got "{shard}"' in done.err
+    assert f'shard: expected NUMBER/COUNT such as 3/100, from 1 to COUNT of at most 100,000, got "{shard}"' in done.err
 
 
 def test_a_search_that_has_no_shards(tmp_path: Path, command: Command) -> None:

@@ -175,6 +175,26 @@ def test_parallel_coordinates_have_a_line_per_design_better_ends_up() -> None:
         assert f"\n{level}\n" in said
 
 
+def test_parallel_coordinates_have_axes_of_words_in_their_order_and_of_numbers() -> None:
+    levels = ["plain", "two-of-four", "eagle", "unused"]
+    front = designs(6).assign(
+        **{
+            "workloads.0.techniques": pd.Categorical([levels[row % 3] for row in range(6)], categories=levels),
+            "workloads.0.batch": [1, 2, 4, 8, 1, 2],
+        }
+    )
+    axes = ["workloads.0.techniques", "workloads.0.batch", "dram_bytes_per_s"]
+    fig = parallel_coordinates(front, axes, OBJECTIVES, highlight=None, title="t")
+    (lines,) = [c for ax in fig.axes for c in ax.collections if isinstance(c, LineCollection)][:1]
+    found = {tuple(np.asarray(path.vertices)[0]) for path in lines.get_paths()}
+    assert found == {(0.0, 0.0), (0.0, 0.5), (0.0, 1.0)}
+    said = texts(fig)
+    assert "workloads.0\ntechniques" in said
+    assert "workloads.0\nbatch" in said
+    assert "two-of-four" in said
+    assert "unused" not in said
+
+
 def test_parallel_coordinates_say_how_many_lines_of_how_many() -> None:
     fig = parallel_coordinates(designs(2345), DESIGN, OBJECTIVES, highlight=None, title="t")  # type: ignore[arg-type]
     assert "showing 1,000 of 2,345 designs on the front" in texts(fig)

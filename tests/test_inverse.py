@@ -186,9 +186,7 @@ def test_nothing_prefers_a_limit_that_does_not_bind() -> None:
     answer = ask("ttft_s <= 100", "dram").answer
     assert answer is not None
     assert (answer.end, answer.sure) == (SMALLEST, False)
-    assert answer.spans[
-        0
-    ].below == "too little DRAM: the units needed for its bandwidth hold more" or answer.spans[
+    assert answer.spans[0].below == "too little DRAM: the units needed for its bandwidth hold more" or answer.spans[
         0
     ].below.startswith("does not fit")
 

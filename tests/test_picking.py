@@ -12,6 +12,8 @@ from conftest import Command
 import dse
 from dse.column_names import column_named
 from dse.pictures import minimized
+from dse.report.picks import picks_rows
+from dse.report.tables import front_cells
 from dse.runs import Run
 from results.columns import COLUMNS
 from results.scaling import unit_scaled
@@ -75,6 +77,19 @@ def test_only_designs_within_the_limits(small_run: Run, command: Command) -> Non
     none = command("pick", small_run.path, "--within", "peak_power <= 1 mW")
     assert none.code == 1
     assert f"peak_power <= 1 mW: 0 of {len(front)} designs; the front goes to peak power [W] " in none.err
+
+
+def test_one_design_is_one_design(small_run: Run, command: Command) -> None:
+    most = float(small_run.front()["decode_tokens_per_s"].max())
+    told = command("pick", small_run.path, "--within", f"decode_tokens_per_s >= {most!r}").out
+    assert "the highest decode rate of 1 design with decode_tokens_per_s >=" in told
+
+
+def test_the_level_of_a_range_is_told_in_few_digits(small_run: Run) -> None:
+    level = {"deployment.electricity": "2.7777777777777777e-08 USD/joule"}
+    picks = dse.pick(small_run, knee=True).assign(**level)
+    assert ["deployment.electricity", "0.1 USD/kWh"] in picks_rows(picks, small_run.objectives)
+    assert ["0.1 USD/kWh"] in front_cells(small_run.front().assign(**level), small_run.objectives, 1)[1]
 
 
 def test_pick_for_machines(small_run: Run, command: Command) -> None:

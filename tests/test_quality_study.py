@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Command
 
 import dse
 from dse.plan import problem_of
@@ -190,3 +192,10 @@ def test_what_is_not_known_or_does_not_compare_is_refused(case: str) -> None:
     with pytest.raises(dse.StudyError) as caught:
         problem_of(dse.load(text(**parts)))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [(), ("--model", "llama-3-8b")])
+def test_a_table_of_settings_says_that_shares_are_of_what_goes(options: tuple[str, ...], command: Command) -> None:
+    told = command("evidence", "low_rank", *options).out
+    assert re.findall(r"^low_rank +([0-9.]+) ", told, re.MULTILINE) == ["0.2", "0.4", "0.6"]
+    assert "setting: a share is of what goes" in told

@@ -311,6 +311,14 @@ def test_a_draft_that_chooses_pays_for_its_predictors() -> None:
     assert found.footprint_bytes["dense"] == alone.footprint_bytes["dense"]
 
 
+def test_heads_are_chosen_where_there_are_no_dense_feed_forwards() -> None:
+    assert [
+        row.count
+        for row in of("mixtral-8x7b", Techniques(contextual=Contextual(heads=0.5))).decode
+        if row.name == "predict_in"
+    ] == [32]
+
+
 CONTRADICTIONS = [
     (("speculative", "medusa"), "each is a whole decode step"),
     (("window", "selection"), "which cached tokens"),
@@ -353,7 +361,8 @@ WRONG = {
     "sparsity 1": (lambda: Pruning(1.0), "below 1, got 1"),
     "two sparsities": (lambda: Pruning(0.5, pattern="2:4"), "got both"),
     "rank 0": (lambda: LowRank(0.0), "above 0"),
-    "no acceptance": (lambda: Eagle(4, Accepted()), "exactly one of acceptance, accepted and by_depth"),
+    "no acceptance": (lambda: Eagle(4, Accepted()), "one of acceptance, accepted and by_depth, got none"),
+    "acceptance twice": (lambda: Eagle(4, Accepted(0.5, accepted=2.0)), "by_depth, got acceptance and accepted"),
     "more than proposed": (lambda: Eagle(4, Accepted(accepted=5.0)), "accepted from 0 to 4"),
     "a small tree": (lambda: Medusa(5, 3, BOTH), "at least as many nodes as the depth 5"),
     "too deep": (lambda: exits("llama-3-8b", 33), "1 to 32 layers of llama-3-8b, got 33"),
@@ -383,6 +392,14 @@ WRONG = {
     "a predictor wider than the model": (
         lambda: of(TARGET, Techniques(contextual=Contextual(0.5, predictor=14337))),
         "techniques.contextual: expected a predictor from 1 to 14336, the widest of llama-3-8b, got 14337",
+    ),
+    "a predictor wider than a model without dense feed-forwards": (
+        lambda: of("mixtral-8x7b", Techniques(contextual=Contextual(heads=0.5, predictor=4097))),
+        "techniques.contextual: expected a predictor from 1 to 4096, the widest of mixtral-8x7b, got 4097",
+    ),
+    "less than a channel": (
+        lambda: of(TARGET, Techniques(removal=Removal(hidden=1e-5))),
+        "techniques.removal: expected hidden of at least 1/4096, as llama-3-8b has 4096 channels, got 1e-05",
     ),
     "less than a head": (
         lambda: of(TARGET, Techniques(removal=Removal(heads=0.1, channels=0.5))),

@@ -16,6 +16,7 @@ from dse.units import (
     format_quantity,
     is_unit,
     kind_of,
+    level_text,
     parse_quantity,
 )
 
@@ -176,3 +177,20 @@ def test_the_example_of_a_kind_is_of_that_kind(unit: str) -> None:
     kind, example = kind_of(unit)
     assert parse_quantity(example, unit) > 0
     assert kind
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        ("2.7777777777777777e-08 USD/joule", "0.1 USD/kWh"),
+        ("5.0000000000000004e-08 USD/joule", "0.18 USD/kWh"),
+        ("1 PFLOP/s", "1 PFLOP/s"),
+        ("5nm", "5nm"),
+        ("eagle-two-of-four", "eagle-two-of-four"),
+        (0.13333333333333333, "0.133333"),
+        (1.1, "1.1"),
+        (2024, "2024"),
+    ],
+)
+def test_a_level_of_an_axis_is_read_by_people(level: object, text: str) -> None:
+    assert level_text(level) == text

@@ -231,6 +231,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such constant": ({"constants.pui": 1}, "no field"),
     "nothing like it": ({"zzzzzz": 1}, "a scalar such as node or technology.node, or a constant of `dse technology`"),
     "no unit": ({"dram_bandwidth": "fast"}, "dram_bandwidth: expected a quantity"),
+    "a dimension without its unit": ({"design.dram": "16"}, 'dram: expected a .* such as "16 GB", got "16"'),
     "nothing of it": ({"compute": "0x"}, "compute: expected more than 0"),
     "less than nothing": ({"compute": "-150%"}, "compute: expected more than 0"),
     "relative to nothing": ({"volume": "2x"}, "deployment.volume: the study gives no value"),
@@ -259,6 +260,7 @@ def test_what_cannot_be_set_is_an_error_that_says_why(case: str) -> None:
     ("arguments", "message"),
     [
         (("--set", "dram"), 'expected FIELD=VALUE such as dram_bandwidth=2x, got "dram"'),
+        (("--set", "dram=16"), 'dram: expected a capacity such as "16 GB", got "16" (no unit)'),
         (("--set", "dram=1 GB", "--set", "dram=2 GB"), "--set: dram is given twice"),
         (("--vary", "dram"), "expected both a target and the field to vary"),
         (("--target", "ttft <= 1 s"), "expected both a target and the field to vary"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dse.report.tables import DESIGN, number, text_table
+from dse.units import level_text
 from results.columns import COLUMNS
 from results.labels import axis_label, display
 
@@ -26,7 +27,7 @@ def picks_rows(picks: pd.DataFrame, objectives: Iterable[str]) -> list[list[str]
     """Return what people are shown of picked designs, a row each, a cell per design after the label."""
     rows = [["point", *(str(point) for point in picks["point"])]]
     rows += [
-        [name, *(str(value) for value in picks[name])]
+        [name, *(level_text(value) for value in picks[name])]
         for name in picks.columns
         if name not in COLUMNS and name not in ("pick", "why") and not name.startswith("margin_constraint_")
     ]

@@ -19,6 +19,12 @@ from sweeps.model_quality import Quality
 
 MOST_SOURCES = 6
 
+SETTINGS = (
+    "setting: a share is of what goes (weights, layers, hidden size, inputs of a token, cached tokens); of window and "
+    "eviction\nthe tokens that stay; of kv_sharing the layers of one cache, in models trained so"
+)
+"""Said below a table of settings: a study says of some techniques what stays."""
+
 
 def quality_lines(quality: Quality) -> list[str]:
     """Loss with its bounds, what is left of the model, and the sources; of the first combination of the axes."""
@@ -50,7 +56,8 @@ def evidence_text(technique: str | None, form: str) -> str:
             body.append([name, setting, str(len({r.model for r in here})), str(len(here)), *ends, listed(methods, 5)])
     return (
         f"{text_table(head, body, left=2)}\n\nloss: ln(perplexity / perplexity in 16 bit) [nat/token]; {len(found)} "
-        "measurements, --format csv has each with its source\nIn a study: objectives: {quality_loss: min}, constraints "
+        f"measurements, --format csv has each with its source\n{SETTINGS}\n"
+        "In a study: objectives: {quality_loss: min}, constraints "
         'such as "quality_loss <= 0.05", or modelling: {quality: on}'
     )
 
@@ -67,7 +74,8 @@ def losses_text(technique: str | None, model: Model, form: str) -> str:
     if form != "table":
         return _as(found, form)
     body = [[str(v) if isinstance(v, str) else f"{v:.4f}" for v in one.values()] for one in found]
-    return f"{model.name}: rise of the cross-entropy [nat/token]\n\n{text_table(list(found[0]), body, left=2)}"
+    table = text_table(list(found[0]), body, left=2)
+    return f"{model.name}: rise of the cross-entropy [nat/token]\n\n{table}\n\n{SETTINGS}"
 
 
 def _wanted(technique: str | None) -> tuple[str, ...]:

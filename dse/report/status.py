@@ -17,7 +17,7 @@ MOST_WRITERS = 20
 
 def status_text(status: Status) -> str:
     """Return a line of state, one of progress, and the writers if they are several."""
-    lines = [f"{status.name}: {status.state}{_hint(status)}"]
+    lines = [f"{status.name}: {_told(status)}"]
     if status.designs is not None and status.of:
         chunks = "" if status.of_chunks is None else f", {status.chunks:,} of {counted(status.of_chunks, 'chunk')}"
         lines.append(
@@ -37,17 +37,18 @@ def status_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _hint(status: Status) -> str:
+def _told(status: Status) -> str:
     who = [one.at_work for one in status.writers if one.at_work]
     if status.state == "running" and len(who) == 1:
-        return f", {who[0]} is at work"
+        return f"running, {who[0]} is at work"
     if status.state == "cut off" and any(one.name.startswith("shard-") for one in status.writers):
         if status.chunks == status.of_chunks:
-            return ", all shards are done: `dse merge` makes a run of them"
-        return "; run the shards that are not done, then `dse merge`"
+            return "all shards are done; `dse merge` makes a run of them"
+        return "not finished; run the shards that are not done, then `dse merge`"
     if status.state == "cut off":
-        return "; `dse sweep` on its study goes on with it"
-    return "; chunks failed, `dse sweep` on its study tries them again" if status.state == "incomplete" else ""
+        return "cut off; `dse sweep` on its study goes on with it"
+    failed = "; chunks failed, `dse sweep` on its study tries them again"
+    return f"{status.state}{failed if status.state == 'incomplete' else ''}"
 
 
 def duration(seconds: float) -> str:

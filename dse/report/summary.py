@@ -18,7 +18,7 @@ from dse.report.searches import counts, no_exact_front, whole
 from dse.report.tables import DESIGN, number, text_table
 from dse.report.uncertainty import CHANCES, SPREAD, chance, remarks, said_of_samples, spreads
 from dse.technique_checks import draft_warnings
-from dse.units import format_quantity
+from dse.units import format_quantity, level_text
 from results.columns import COLUMNS
 from results.front import knee
 from results.labels import axis_label, counted, display
@@ -45,7 +45,9 @@ def summary(run: Run) -> str:
     m = run.manifest
     lines = []
     if run.already:
-        lines.append(f"{shown_path(run.path)} is finished already; nothing was changed (--fresh runs it again)")
+        lines.append(
+            f"{shown_path(run.path)} is finished already; nothing was changed (`dse sweep --fresh` runs it again)"
+        )
     if m.get("repaired"):
         lines.append(f"damaged or missing, and made again: {', '.join(m['repaired'])}")
     if m.get("failed_chunks"):
@@ -95,7 +97,7 @@ def best_designs(run: Run, front: pd.DataFrame) -> tuple[list[str], list[list[st
     picks["knee"] = knee(minimized(run, front))
     rows = [["point", *(f"{front['point'].iloc[i]}" for i in picks.values())]]
     rows += [
-        [name, *(str(front[name].iloc[i]) for i in picks.values())]
+        [name, *(level_text(front[name].iloc[i]) for i in picks.values())]
         for name in front.columns
         if name not in COLUMNS and not name.startswith("margin_constraint_")
     ]
@@ -157,7 +159,7 @@ def study_summary(study: Study, problem: Problem) -> str:
         ends = format_quantity(low, unit) + (f" to {format_quantity(high, unit)}" if high > low else "")
         rows.append([axis.name, f"{len(axis.values):,}", ends + apart(axis.values)])
     for other in study.scenario_axes:
-        shown = [str(value) for value in other.values]
+        shown = [level_text(value) for value in other.values]
         if len(shown) > MOST_VALUES:
             shown = [*shown[: MOST_VALUES - 2], "...", shown[-1] + apart(other.numbers)]
         rows.append([other.path, f"{len(other.values):,}", ", ".join(shown)])

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dse.units import level_text
 from results.columns import COLUMNS
 from results.labels import axis_label, display
 
@@ -63,7 +64,7 @@ def front_cells(
     cells = []
     for name in names:
         if name == "point" or name in scenario:
-            cells.append([str(value) for value in shown[name]])
+            cells.append([level_text(value) for value in shown[name]])
         else:
             cells.append([number(float(value)) for value in display(name, shown[name].to_numpy())[0]])
     header = [name if name == "point" or name in scenario else axis_label(name) for name in names]

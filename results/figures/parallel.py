@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results.columns import COLUMNS
 from results.figures.look import (
     THEMES,
     Direction,
@@ -50,7 +51,8 @@ def parallel_coordinates(
         Designs of the front, in stored units. May be empty. Of more than 1,000 designs, 1,000 are drawn, spread evenly
         over the first objective, and the picture says so.
     design_columns : sequence of str
-        Design variables, drawn upwards from small to large.
+        Design variables, drawn upwards from small to large; and axes of the scenario, by path, words among them in
+        the order of their categories.
     objectives : mapping of str to {"max", "min"}
         Objectives, drawn with the better end up; the first colours the lines.
     highlight : mapping of str to int, or sequence of int, optional
@@ -68,7 +70,7 @@ def parallel_coordinates(
     Raises
     ------
     KeyError
-        If a column is not in the frame, or has no definition.
+        If a column is not in the frame, or an objective has no definition.
     ValueError
         If there are no objectives.
     """
@@ -79,7 +81,8 @@ def parallel_coordinates(
     if not objectives:
         raise ValueError("parallel coordinates need at least one objective")
     names = [*(name for name in design_columns if name not in objectives), *objectives]
-    shown = {name: shown_values(front, name) for name in names}
+    words = {name: _words(front[name]) for name in names if name not in COLUMNS and front[name].dtype.kind not in "iuf"}
+    shown = {name: _numbers(front, name, words.get(name)) for name in names}
     scales = {name: scale_of([values]) for name, values in shown.items()}
     places = np.column_stack([scales[name].position(shown[name]) for name in names])
     for column, name in enumerate(names):
@@ -93,7 +96,8 @@ def parallel_coordinates(
         _lines(ax, places[drawn], shown[first][drawn], look)
         _bold_lines(ax, front, places, highlight, look)
         for column, name in enumerate(names):
-            _upright(ax, column, name, shown[name], scales[name], objectives.get(name), look)
+            level_texts = words.get(name, ())
+            _upright(ax, column, name, shown[name], scales[name], objectives.get(name), look, level_texts)
         _frame_lines(ax, len(names), len(names) - len(objectives), look)
         said = f"{counted(len(front), 'design')} on the front" if len(front) else "no design is feasible"
         if len(drawn) < len(front):
@@ -107,6 +111,30 @@ def parallel_coordinates(
             bar.outline.set_linewidth(0.5)
             set_ticks(bar.ax.yaxis, scales[first])
     return fig
+
+
+def _words(column: pd.Series[Any]) -> tuple[str, ...]:
+    """The words of an axis that are on the front, in the order of its categories."""
+    return tuple(map(str, column.astype("category").cat.remove_unused_categories().cat.categories))
+
+
+def _numbers(front: pd.DataFrame, name: str, words: Sequence[str] | None) -> NDArray[np.float64]:
+    """A column in the unit that people are shown; of words their places, from 0."""
+    if words is not None:
+        places = {word: float(place) for place, word in enumerate(words)}
+        return np.array([places[str(word)] for word in front[name]], dtype=np.float64)
+    return shown_values(front, name) if name in COLUMNS else front[name].to_numpy(dtype=np.float64)
+
+
+def _heading(name: str) -> str:
+    """Two lines for the head of an axis: a label and its unit, or a path, broken where its halves are most alike."""
+    if name in COLUMNS:
+        label = axis_label(name).replace(" [", "\n[")
+        return label if "\n" in label else f"{label}\n"
+    parts = name.split(".")
+    cuts = [at for at in range(1, len(parts)) if not parts[at].isdigit()]
+    halves = [(".".join(parts[:at]), ".".join(parts[at:])) for at in cuts] or [(name, "")]
+    return "\n".join(min(halves, key=lambda two: max(map(len, two))))
 
 
 def _evenly(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
@@ -172,9 +200,16 @@ def _bold_lines(
 
 
 def _upright(
-    ax: Axes, at: int, name: str, values: NDArray[np.float64], scale: Scale, better: Direction | None, theme: Theme
+    ax: Axes,
+    at: int,
+    name: str,
+    values: NDArray[np.float64],
+    scale: Scale,
+    better: Direction | None,
+    theme: Theme,
+    words: Sequence[str] = (),
 ) -> None:
-    """One upright axis: a line, its ends in numbers (every level of a design variable with few), and its name above."""
+    """One upright axis: a line, its ends in numbers (every level of a variable with few, or words), its name above."""
     constant = not scale.high > scale.low
     ax.plot(
         [at, at],
@@ -185,7 +220,7 @@ def _upright(
         zorder=2,
     )
     levels = np.unique(values[np.isfinite(values)])
-    if len(levels) > 6 or better is not None:
+    if (len(levels) > 6 and not words) or better is not None:
         levels = levels[[0, -1]] if len(levels) else levels
     where = scale.position(levels)
     if better == "min":
@@ -199,7 +234,7 @@ def _upright(
         down = "top" if place == 0 else "bottom" if place == 1 else "center"
         edge = {"top": (0, -4), "bottom": (0, 4)}.get(down, (5, 0))
         ax.annotate(
-            number_text(value),
+            words[int(value)] if words else number_text(value),
             (at, place),
             xytext=edge,
             textcoords="offset points",
@@ -210,10 +245,8 @@ def _upright(
             bbox=box if down == "center" else None,
             zorder=4,
         )
-    words = axis_label(name).replace(" [", "\n[")
-    head = words if words.count("\n") else f"{words}\n"
     ax.annotate(
-        head,
+        _heading(name),
         (at, 1),
         xytext=(0, 18),
         textcoords="offset points",

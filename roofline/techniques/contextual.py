@@ -55,7 +55,7 @@ class Contextual:
         if self.heads < 1.0 and not any(isinstance(kind.mixer, Attention) for kind in model.layers):
             raise ValueError(f"contextual sparsity chooses heads of softmax attention, which {model.name} has not")
         feeds = [feed.intermediate for kind in model.layers for feed in kind.feed_forwards if isinstance(feed, Mlp)]
-        most = max(model.hidden, *feeds)
+        most = max([model.hidden, *feeds])
         if self.predictor > most and self.predicted(model):
             raise ValueError(f"expected a predictor from 1 to {most}, the widest of {model.name}, got {self.predictor}")
 

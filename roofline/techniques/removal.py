@@ -104,6 +104,10 @@ class Removal:
         ):
             raise ValueError(f"removal of the hidden size is known of softmax attention only, not of {model.name}")
         hidden = _kept(model.hidden, self.hidden)
+        if hidden == model.hidden:
+            raise ValueError(
+                f"expected hidden of at least 1/{hidden}, as {model.name} has {hidden} channels, got {self.hidden:g}"
+            )
         return replace(model, hidden=hidden, norm_parameters=model.norm_parameters * hidden // model.hidden)
 
 

@@ -87,8 +87,10 @@ class Accepted:
 
     def tokens(self, depth: int) -> float:
         """Return the tokens that a step yields [1] with proposals to a depth: the accepted ones, and one more."""
-        if sum((self.acceptance is not None, self.accepted is not None, self.by_depth != ())) != 1:
-            raise ValueError("expected exactly one of acceptance, accepted and by_depth")
+        given = [name for name in ("acceptance", "accepted", "by_depth") if getattr(self, name) not in (None, ())]
+        if len(given) != 1:
+            got = " and ".join(given) or "none"
+            raise ValueError(f"expected exactly one of acceptance, accepted and by_depth, got {got}")
         if self.acceptance is not None:
             check_chance(self.acceptance, "acceptance")
             return expected_tokens(self.acceptance, depth)

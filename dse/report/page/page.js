@@ -54,7 +54,7 @@ function drawProvenance() {
 }
 
 function drawKept() {
-  byId("kept").textContent = `${keptRows.length} of ${DATA.count} designs are kept`;
+  byId("kept").textContent = `${keptRows.length} of ${DATA.count} design${DATA.count === 1 ? "" : "s"} ${keptRows.length === 1 ? "is" : "are"} kept`;
   byId("reset").disabled = state.ranges.size === 0;
 }
 
