@@ -12,7 +12,7 @@ import numpy as np
 
 from dse.changes import Change, with_changes
 from dse.errors import StudyError
-from dse.explaining import knee_of, opened, study_and_problem
+from dse.explaining import given_or_knee, opened, study_and_problem
 from dse.one_design import Given, one_design
 from dse.plan import problem_of
 from dse.runs import Run
@@ -191,7 +191,7 @@ def whatif(
         raise StudyError("a range goes with a target and the field to vary")
     if not changes and not targets:
         raise StudyError("nothing to change: expected a field and its value, as --set dram_bandwidth=2x, or a target")
-    found = one_design(of, problem, knee_of(study) if design is None else design)
+    found = one_design(of, problem, given_or_knee(study, design))
     levels = problem.space.scenario_levels(found.scenario)
     axes = {axis.path: axis.values[level] for axis, level in zip(of.scenario_axes, levels, strict=True)}
     models = problem.scenario.models

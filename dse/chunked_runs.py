@@ -79,6 +79,8 @@ def sweep_shard(job: Job, number: int, shards: int) -> str:
     job.paths.clean_staging()
     if worked.failed:
         raise IncompleteError(_failures(chunks, worked))
+    if not mine:
+        return f"shard {number} of {shards}: nothing to do, there {are(chunks.count)} {counted(chunks.count, 'chunk')}"
     return f"shard {number} of {shards}: its {len(mine):,} of {counted(chunks.count, 'chunk')} {are(len(mine))} done"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from costmodels.tables import UNIT_SCALE, Constant
 from dse.column_names import column_named
 from dse.errors import StudyError
-from dse.one_design import OneDesign, one_design
+from dse.one_design import Given, OneDesign, one_design
 from dse.pictures import minimized
 from dse.plan import problem_of
 from dse.runs import Run, load, open_run
@@ -113,7 +113,7 @@ def explain(
         columns = None if columns is None else [column_named(name, LEDGERS, "ledger of") for name in columns]
     except ValueError as error:
         raise StudyError(str(error)) from None
-    chosen = one_design(of, problem, knee_of(study) if design is None else design)
+    chosen = one_design(of, problem, given_or_knee(study, design))
     scenario = problem.scenario(chosen.scenario)
     with np.errstate(all="ignore"):
         values = evaluate(chosen.columns, scenario)
@@ -157,3 +157,16 @@ def quoted(constant: Constant) -> str:
     unit = "" if constant.unit == "1" else f" {constant.unit}"
     ends = f" ({constant.low / scale:.4g} to {constant.high / scale:.4g})" if constant.low < constant.high else ""
     return f"{constant.name} {constant.value / scale:.4g}{unit}{ends}"
+
+
+def given_or_knee(study: object, design: Given) -> Given:
+    """Return the design that is given, or the point of the knee of a run's front.
+
+    Raises
+    ------
+    StudyError
+        If none is given, and the front of the run is empty.
+    """
+    if design is None and isinstance(study, Run) and not study.manifest["front"] and study.problem.space.size > 1:
+        raise StudyError("the front is empty: name a design with --design")
+    return knee_of(study) if design is None else design

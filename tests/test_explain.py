@@ -199,3 +199,12 @@ def test_a_candidate_that_is_no_design_is_an_error_of_the_study(
     code, text = run(str(path), "--design", "1")
     assert code == 2
     assert message in text
+
+
+def test_an_empty_front_has_no_knee(tmp_path: Path, command: Command) -> None:
+    study = tmp_path / "none.yaml"
+    study.write_text(changed(("ttft <= 4 s", "ttft <= 1 us")), "utf8")
+    assert command("sweep", study, "--out", tmp_path / "run").code == 0
+    for asked in (("explain",), ("whatif", "--set", "compute=2x")):
+        done = command(asked[0], tmp_path / "run", *asked[1:])
+        assert (done.code, done.err) == (2, "error: the front is empty: name a design with --design\n")

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
-from small_run import PATIENCE_S, changed, contents_of
+from small_run import PATIENCE_S, SMALL, changed, contents_of
 
 import dse
 from results.journal import read_journals
@@ -484,6 +484,12 @@ def test_a_sweep_makes_up_for_shards_that_are_missing(tmp_path: Path, command: C
     assert command("sweep", study, "--out", out, "--shard", "1/2").code == 0
     assert command("sweep", study, "--out", out).code == 0
     assert_whole(out, dse.sweep(study, out=tmp_path / "undisturbed").path)
+
+
+def test_a_shard_without_chunks_has_nothing_to_do(tmp_path: Path, command: Command) -> None:
+    (study := tmp_path / "small.yaml").write_text(SMALL, "utf8")
+    done = command("sweep", study, "--out", tmp_path / "run", "--shard", "3/3")
+    assert (done.code, done.out) == (0, "shard 3 of 3: nothing to do, there is 1 chunk\n")
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/1000000000"])
