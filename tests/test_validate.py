@@ -229,6 +229,7 @@ def test_the_picture_is_drawn(command: Command, tmp_path: Path, kind: str) -> No
     assert picture.read_bytes().startswith(b"\x89PNG" if kind == "png" else b"<?xml")
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_picture_of_nothing_predicted_says_so(command: Command, tmp_path: Path) -> None:
     picture = tmp_path / "accuracy.svg"
     path = written(tmp_path, replace(PLAIN, hardware="nothing"))

@@ -88,7 +88,7 @@ def _laid_out(fig: Figure) -> Iterator[None]:
     import matplotlib as mpl
 
     engine, dots = fig.get_layout_engine(), fig.dpi
-    if engine is None:
+    if engine is None or not fig.axes:
         yield
         return
     fig.dpi = DOTS  # widths of text depend on it
