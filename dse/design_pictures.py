@@ -10,15 +10,14 @@ from dse.ceiling_maps import ceiling_maps, free_axes
 from dse.designs import STUDY_KEYS
 from dse.energy_points import energy_picture, group_of
 from dse.errors import StudyError
+from dse.explaining import EMPTY_FRONT, knee_of
 from dse.one_design import OneDesign, design_text, one_design
 from dse.picture_kinds import Asked, chosen
-from dse.pictures import minimized
 from results import figures
 from results.columns import COLUMNS
 from results.figures.breakdown import Bars
 from results.figures.ceilings import CEILING_LOOKS
 from results.figures.roofline import Ceiling, Point
-from results.front import knee
 from results.labels import are, axis_label, counted, display
 from results.store import Categorical
 from sweeps.breakdown import breakdown as operator_shares
@@ -226,10 +225,10 @@ def _name(given: object, design: OneDesign, number: int) -> str:
 
 
 def _knee(run: Run) -> int:
-    front = run.front()
-    if front.empty:
-        raise StudyError("the front is empty: name a design with --design")
-    return int(front["point"].iloc[knee(minimized(run, front))])
+    point = knee_of(run)
+    if point is None:
+        raise StudyError(EMPTY_FRONT)
+    return point
 
 
 def _below(run: Run, design: OneDesign) -> str:

@@ -28,6 +28,8 @@ from sweeps.ledger_steps import LEDGERS
 if TYPE_CHECKING:
     import pandas as pd
 
+EMPTY_FRONT = "the front is empty: name a design with --design"
+
 
 @dataclass(frozen=True)
 class Explanation(Told):
@@ -168,5 +170,5 @@ def given_or_knee(study: object, design: Given) -> Given:
         If none is given, and the front of the run is empty.
     """
     if design is None and isinstance(study, Run) and not study.manifest["front"] and study.problem.space.size > 1:
-        raise StudyError("the front is empty: name a design with --design")
+        raise StudyError(EMPTY_FRONT)
     return knee_of(study) if design is None else design

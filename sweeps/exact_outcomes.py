@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from results.labels import counted
 from sweeps.archive import relaxed
 from sweeps.batch_rules import rules_of
 from sweeps.boxes import DOMINATED, INFEASIBLE, Grid, Indices, Segment, volumes
@@ -146,7 +145,10 @@ def emptied_by(problem: Problem) -> list[str]:
     size, numbers = problem.space.size, range(len(problem.limits))
     alone = [problem.limits[i] for i in numbers if not _any_feasible(problem, (i,))]
     if alone:
-        return [f'"{limit.text}" alone rules out all {counted(size, "design")}' for limit in alone]
+        return [
+            f'"{limit.text}" alone rules out {"the only design" if size == 1 else f"all {size:,} designs"}'
+            for limit in alone
+        ]
     told = [
         f'without "{problem.limits[i].text}" designs remain'
         for i in numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -320,7 +321,7 @@ def test_no_serious_violation_of_accessibility_and_no_sideways_page(opened: Open
         if not summary.evaluate("node => node.parentNode.open"):
             summary.click()
     opened.page.evaluate("document.querySelector('#map-row option').textContent = 'best of all: '.repeat(9)")
-    for width, theme in ((1280, "light"), (390, "dark")):  # what depends on one of them does not on the other
+    for width, theme in itertools.product((1280, 390), ("light", "dark")):
         opened.page.set_viewport_size({"width": width, "height": 900})
         opened.page.emulate_media(color_scheme=theme)
         settle(opened.page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -395,7 +396,7 @@ def test_no_serious_violation_of_accessibility_and_no_sideways_page(browser: Any
     for name in ("speculative", "eagle"):  # with every control, and what is refused, in sight
         opened.after(lambda name=name: opened.page.check(f"#set-workloads-0-techniques-{name}"))
     assert opened.page.is_visible("#wrong-set-workloads-0-techniques-eagle")
-    for width, theme in ((1280, "light"), (390, "dark")):  # what depends on one of them does not on the other
+    for width, theme in itertools.product((1280, 390), ("light", "dark")):
         opened.page.set_viewport_size({"width": width, "height": 900})
         opened.page.emulate_media(color_scheme=theme)
         settle(opened.page)
